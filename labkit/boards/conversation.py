@@ -1,0 +1,114 @@
+"""One command on one SSH channel: output drained, input fed, until its end or its time."""
+
+from __future__ import annotations
+
+import select
+import time
+from contextlib import suppress
+
+import paramiko
+
+from labkit.boards.transport import LINGER
+
+__all__ = ["Conversation"]
+
+_PIECE = 1 << 15
+
+
+class Conversation:
+    """Runs ``command`` on ``channel``; both output streams are drained in one loop.
+
+    The shell is made to say its process id on the first line of stderr, so that a command
+    past its time can be ended on the far side: closing a channel does not do that. And it
+    is made to stay to the end, where some become the last program they start: paramiko
+    overlooks SSH's word on a death by signal, a shell turns it into a status.
+    """
+
+    def __init__(self, channel: paramiko.Channel, command: str, stdin: bytes) -> None:
+        self.status: int | None = None
+        self._channel = channel
+        self._command = f"echo $$ >&2; {command}\nexit $?"
+        self._stdin = memoryview(stdin)
+        self._input_open = True
+        self._out = bytearray()
+        self._err = bytearray()
+        channel.settimeout(0.0)
+
+    def begin(self) -> None:
+        """Have the far side start the command."""
+        self._channel.exec_command(self._command)
+
+    @property
+    def process_id(self) -> str:
+        """The far shell's process id, which is its process group too; empty if unknown."""
+        first, end, _ = self._err.partition(b"\n")
+        return first.decode() if end and first.isdigit() else ""
+
+    @property
+    def stdout(self) -> bytes:
+        """What came on standard output so far."""
+        return bytes(self._out)
+
+    @property
+    def stderr(self) -> bytes:
+        """What came on standard error so far, without the process id."""
+        return bytes(self._err.partition(b"\n")[2] if self.process_id else self._err)
+
+    def listen(self, until: float) -> bool:
+        """Take and give until the command has ended (True) or the clock says ``until``.
+
+        ``status`` stays ``None`` at True where the link ended before the command did.
+        """
+        quiet_since = time.monotonic()
+        while True:
+            now = time.monotonic()
+            moved = self._take() or self._give()
+            if moved:
+                quiet_since = now
+            elif self._ended(now - quiet_since):
+                while self._take():  # what came between the last look and the end
+                    pass
+                return True
+            if now >= until:
+                return self.status is not None
+            if not moved:
+                # Output and the end wake this; room for more input does not, so ask again.
+                pause = 0.02 if self._input_open else min(0.5, until - now)
+                select.select([self._channel], [], [], pause)
+
+    def introduced(self, until: float) -> str:
+        """The process id, waited for where the command has only just begun."""
+        while not self.process_id and not self._channel.closed and time.monotonic() < until:
+            if not self._take():
+                select.select([self._channel], [], [], 0.02)
+        return self.process_id
+
+    def _ended(self, quiet: float) -> bool:
+        closed, whole = self._channel.closed, bool(self._channel.eof_received)
+        if self._channel.status_event.is_set():
+            status = self._channel.recv_exit_status()
+            if status >= 0:
+                self.status = status
+            elif whole:  # an orderly end without a status: the shell itself died by a signal
+                self.status = 128
+        return closed or (self.status is not None and (whole or quiet > LINGER))
+
+    def _take(self) -> bool:
+        before = len(self._out) + len(self._err)
+        if self._channel.recv_ready():
+            self._out += self._channel.recv(1 << 20)
+        if self._channel.recv_stderr_ready():
+            self._err += self._channel.recv_stderr(1 << 20)
+        return len(self._out) + len(self._err) > before
+
+    def _give(self) -> bool:
+        if not self._input_open or not self._channel.send_ready():
+            return False
+        # A command may stop reading, or end, before it has taken all: that is its right.
+        with suppress(OSError):
+            if self._stdin:
+                self._stdin = self._stdin[self._channel.send(self._stdin[:_PIECE].tobytes()) :]
+                return True
+            self._channel.shutdown_write()
+        self._input_open = False
+        return False

@@ -1,0 +1,285 @@
+"""Logging in: from a name in the user's SSH configuration to a connection that is open."""
+
+from __future__ import annotations
+
+import base64
+import getpass
+import logging
+import os
+import socket
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+import paramiko
+
+from labkit.boards import hostkeys
+from labkit.errors import (
+    BoardUnreachable,
+    HostKeyChanged,
+    HostKeyUnknown,
+    InventoryError,
+    LoginRefused,
+)
+
+# What goes wrong on the way becomes one of our errors; paramiko's own thread need not print it.
+logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
+
+__all__ = ["SshTarget", "log_in", "resolve", "shown_key"]
+
+CONNECT_WAIT = 15.0
+"""Seconds for the TCP connection, for the banner, and for the login, each."""
+
+KEEPALIVE = 15
+"""Seconds between signs of life, so that a router does not forget a quiet link."""
+
+SILENCE = 30_000
+"""Milliseconds that sent data may stay unanswered before the kernel gives the link up."""
+
+
+@dataclass(frozen=True)
+class SshTarget:
+    """Everything one login needs.
+
+    ``name`` is what the user calls the board. ``keys`` are private key files (none: the
+    agent and the usual files in ~/.ssh). ``jump`` is the machine to go through first.
+    ``host_key`` pins the one public key that is right (``ssh-ed25519 AAAA...``), as labkit
+    does for the machines it makes.
+    """
+
+    name: str
+    host: str
+    port: int = 22
+    user: str = field(default_factory=getpass.getuser)
+    keys: tuple[Path, ...] = ()
+    jump: SshTarget | None = None
+    proxy_command: str = ""
+    host_key: str = ""
+
+    def __str__(self) -> str:
+        through = f" through {self.jump}" if self.jump else ""
+        return f"{self.user}@{self.host}:{self.port}{through}"
+
+
+def resolve(
+    name: str,
+    host: str,
+    *,
+    port: int | None = None,
+    user: str | None = None,
+    key: Path | None = None,
+    jump: str | None = None,
+) -> SshTarget:
+    """A target from what the user said, the gaps filled from ~/.ssh/config as ssh does.
+
+    ``jump`` is one or more hosts as in ``ssh -J``: ``user@host:port,...``.
+    """
+    if key and not key.is_file():
+        raise InventoryError(
+            f"{name}: there is no file {key}",
+            expected="a private key",
+            todo=f"labkit board add {name}, with the right key",
+        )
+    said = _ssh_config(host)
+    files = [str(key)] if key else said.get("identityfile", [])
+    through = jump if jump is not None else said.get("proxyjump", "none")
+    return SshTarget(
+        name=name,
+        host=said.get("hostname", host),
+        port=port or int(said.get("port", 22)),
+        user=user or said.get("user") or getpass.getuser(),
+        keys=tuple(path for file in files if (path := Path(file).expanduser()).is_file()),
+        jump=None if through in ("none", "") else _resolve_jump(through),
+        proxy_command=said.get("proxycommand", ""),
+    )
+
+
+def log_in(target: SshTarget) -> paramiko.SSHClient:
+    """Connect and log in.
+
+    Raises :class:`BoardUnreachable`, :class:`HostKeyUnknown`, :class:`HostKeyChanged`,
+    :class:`LoginRefused`.
+    """
+    client = _Client()
+    try:
+        _connect(client, target)
+    except BaseException:
+        client.close()
+        raise
+    return client
+
+
+def shown_key(target: SshTarget) -> paramiko.PKey:
+    """The host key a board shows, asked without trusting it. Raises :class:`BoardUnreachable`."""
+    through, road = _road(target)
+    link = paramiko.Transport(road)
+    try:
+        link.start_client(timeout=CONNECT_WAIT)
+        return link.get_remote_server_key()
+    except (OSError, EOFError, paramiko.SSHException) as trouble:
+        raise _unreachable(target, trouble) from trouble
+    finally:
+        link.close()
+        if through:
+            through.close()
+
+
+class _Client(paramiko.SSHClient):
+    """A connection that closes with it what it runs over."""
+
+    road: _Road | None = None
+    through: paramiko.SSHClient | None = None
+
+    def close(self) -> None:
+        super().close()
+        for below in (self.road, self.through):
+            if below:
+                below.close()
+
+
+def _connect(client: _Client, target: SshTarget) -> None:
+    _set_host_keys(client, target)
+    client.through, client.road = _road(target)
+    try:
+        client.connect(
+            target.host,
+            target.port,
+            target.user,
+            sock=client.road,
+            key_filename=[str(key) for key in target.keys],  # type: ignore[arg-type]
+            allow_agent=not target.host_key,
+            look_for_keys=not target.keys,
+            timeout=CONNECT_WAIT,
+            banner_timeout=CONNECT_WAIT,
+            auth_timeout=CONNECT_WAIT,
+        )
+    except paramiko.BadHostKeyException as changed:
+        raise _key_changed(target, changed) from None
+    except (OSError, EOFError, ValueError, paramiko.SSHException) as trouble:
+        link = client.get_transport()
+        there = link is not None and link.is_active()
+        if there and not link.initial_kex_done:  # type: ignore[union-attr]
+            raise _unreachable(target, TimeoutError()) from trouble
+        if there or isinstance(trouble, paramiko.AuthenticationException):
+            raise LoginRefused(
+                f"{target} takes none of the keys offered",
+                expected="one of its authorized_keys",
+                todo=f"ssh-copy-id -p {target.port} {target.user}@{target.host}",
+            ) from trouble
+        raise _unreachable(target, trouble) from trouble
+    link = client.get_transport()
+    assert link is not None
+    link.set_keepalive(KEEPALIVE)
+
+
+def _ssh_config(host: str) -> paramiko.SSHConfigDict:
+    """What ~/.ssh/config says of a host. Raises :class:`InventoryError` where it is unreadable."""
+    path = Path(os.environ.get("LABKIT_SSH_CONFIG", "~/.ssh/config")).expanduser()
+    try:
+        known = paramiko.SSHConfig.from_path(str(path)) if path.is_file() else paramiko.SSHConfig()
+        return known.lookup(host)
+    except (OSError, ValueError, ImportError, paramiko.SSHException) as wrong:
+        raise InventoryError(
+            f"{path} cannot be read: {wrong}", expected="a file ssh takes", todo=f"ssh -G {host}"
+        ) from wrong
+
+
+def _resolve_jump(through: str) -> SshTarget:
+    """The last of the machines to go through; each goes through the one before it."""
+    before, _, last = through.rpartition(",")
+    user, _, place = last.strip().rpartition("@")
+    host, _, port = place.partition(":")
+    return resolve(
+        host, host, user=user or None, port=int(port) if port else None, jump=before or None
+    )
+
+
+def _set_host_keys(client: paramiko.SSHClient, target: SshTarget) -> None:
+    if target.host_key:
+        kind, text = target.host_key.split()[:2]
+        right = {kind: paramiko.PKey.from_type_string(kind, base64.b64decode(text))}
+    else:
+        right = hostkeys.trusted(target.host, target.port)
+    if right:
+        client.get_host_keys()[hostkeys.address_in_file(target.host, target.port)] = right
+    client.set_missing_host_key_policy(_AskFirst(target))
+
+
+class _AskFirst(paramiko.MissingHostKeyPolicy):
+    """An unknown key is the user's to judge: show it, say how to trust it, go no further."""
+
+    def __init__(self, target: SshTarget) -> None:
+        self.target = target
+
+    def missing_host_key(
+        self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey
+    ) -> None:
+        raise HostKeyUnknown(
+            f"first contact with {self.target}, which shows {hostkeys.fingerprint(key)}",
+            expected="a key you have seen on the board itself",
+            todo=f"labkit board trust {self.target.name}",
+        )
+
+
+def _key_changed(target: SshTarget, changed: paramiko.BadHostKeyException) -> HostKeyChanged:
+    return HostKeyChanged(
+        f"{target} shows {hostkeys.fingerprint(changed.key)}",
+        expected=f"{hostkeys.fingerprint(changed.expected_key)}, as before; "
+        "either the board was installed anew or somebody stands between",
+        todo=f"check on the board, then labkit board trust {target.name}",
+    )
+
+
+def _unreachable(target: SshTarget, trouble: BaseException) -> BoardUnreachable:
+    if isinstance(trouble, TimeoutError):
+        why = f"no answer within {CONNECT_WAIT:g} s"
+    elif isinstance(trouble, socket.gaierror):
+        why = "no such host"
+    elif isinstance(trouble, OSError):
+        why = (trouble.strerror or str(trouble)).lower()
+    else:
+        why = str(trouble).rstrip(".") or "the link closed at once"
+    return BoardUnreachable(
+        f"{target} cannot be reached: {why}",
+        expected="an SSH server there",
+        todo=f"ssh -p {target.port} {target.user}@{target.host}",
+    )
+
+
+_Road: TypeAlias = paramiko.Channel | paramiko.ProxyCommand | socket.socket
+
+
+def _road(target: SshTarget) -> tuple[paramiko.SSHClient | None, _Road]:
+    """What the connection runs over: another connection and its channel, a command, a socket."""
+    try:
+        if target.jump:
+            return _through(log_in(target.jump), target)
+        if target.proxy_command and target.proxy_command != "none":
+            return None, paramiko.ProxyCommand(target.proxy_command)
+        return None, _socket(target.host, target.port)
+    except (OSError, EOFError, paramiko.SSHException) as trouble:
+        raise _unreachable(target, trouble) from trouble
+
+
+def _through(
+    client: paramiko.SSHClient, target: SshTarget
+) -> tuple[paramiko.SSHClient, paramiko.Channel]:
+    link = client.get_transport()
+    assert link is not None
+    place = (target.host, target.port)
+    try:
+        channel = link.open_channel("direct-tcpip", place, ("127.0.0.1", 0), timeout=CONNECT_WAIT)
+    except BaseException:
+        client.close()
+        raise
+    return client, channel
+
+
+def _socket(host: str, port: int) -> socket.socket:
+    road = socket.create_connection((host, port), timeout=CONNECT_WAIT)
+    # Without this each small packet waits for the answer to the one before: 40 ms a command.
+    road.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with suppress(OSError, AttributeError):  # Linux only; elsewhere the system's own patience
+        road.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENCE)
+    return road

@@ -1,0 +1,82 @@
+"""A board for the length of a run: ours alone, and given back as it was found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import filelock
+
+from labkit import platforms
+from labkit.boards import Board, inventory, open_board
+from labkit.boards.places import cache_folder
+from labkit.errors import GuideError
+from labkit.virtual import VirtualMachine
+
+__all__ = ["ended", "require_kind", "reserved"]
+
+
+def require_kind(name: str, platform: str) -> None:
+    """Raise :class:`GuideError` where the board of that name is of another platform."""
+    entry = inventory.find(name)
+    kind = entry.platform if entry else name.partition("@")[0]
+    known = entry or kind in platforms.names()  # else `local`, or unknown: open_board will say
+    if known and kind != platform:
+        raise GuideError(
+            f"the board {name} is a {kind}", expected=platform, todo=f"--platform {kind}"
+        )
+
+
+@contextmanager
+def reserved(name: str, *, keep: bool) -> Iterator[Board]:
+    """The board of that name, for one run at a time.
+
+    In the end a virtual board is stopped, or reset where it ran before; where ``keep``, it
+    is left running as it is. Raises :class:`GuideError` where another run has it, and what
+    :func:`labkit.open_board` raises.
+    """
+    with _alone(name):
+        machine = VirtualMachine(name)
+        ran_before = machine.running
+        board: Board | None = None
+        try:
+            board = open_board(name)
+            yield board
+        finally:
+            if board:
+                board.close()
+            if not keep:
+                _give_back(machine, board, ran_before)
+
+
+def ended(board: Board) -> bool:
+    """Whether this is a virtual board whose machine is gone."""
+    return board.virtual and not VirtualMachine(board.name).running
+
+
+def _give_back(machine: VirtualMachine, board: Board | None, ran_before: bool) -> None:
+    if not ran_before and machine.folder.exists():
+        machine.down()
+    elif ran_before and board and board.virtual:
+        board.reset()
+        board.close()
+
+
+@contextmanager
+def _alone(name: str) -> Iterator[None]:
+    """Be the only run on that board: two would reset it under each other."""
+    folder = cache_folder() / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(folder / f"run-{name}.lock", timeout=0)
+    try:
+        lock.acquire()
+    except filelock.Timeout as taken:
+        raise GuideError(
+            f"another labkit run uses the board {name}",
+            expected="one run at a time",
+            todo="wait for it, or take one more board with --board PLATFORM@NAME",
+        ) from taken
+    try:
+        yield
+    finally:
+        lock.release()

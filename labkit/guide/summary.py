@@ -1,0 +1,182 @@
+"""What a run gave: a row for each notebook, as a table to print and as files to keep."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from labkit.claims.verdict import OUTCOMES
+from labkit.errors import GuideError
+
+__all__ = ["Ending", "Row", "Summary", "write_whole"]
+
+Ending = Literal["passed", "failed", "stopped", "skipped"]
+"""How a notebook ended. Stopped is by Ctrl-C; skipped was never begun."""
+
+_MARKS: dict[Ending, str] = {"passed": "✓", "failed": "✗", "stopped": "■", "skipped": "-"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One notebook of a run.
+
+    ``cells`` counts the code cells that were begun, so that it is also the number Jupyter
+    shows in ``In [n]`` at the last of them. ``verdicts`` counts claims by outcome.
+    ``message`` is one line, empty where the notebook passed.
+    """
+
+    notebook: str
+    outcome: Ending
+    cells: int = 0
+    seconds: float = 0.0
+    verdicts: dict[str, int] = field(default_factory=dict)
+    message: str = ""
+
+    def __str__(self) -> str:
+        said = [f"{self.cells} cells, {self.seconds:.1f} s", self.judged, self.message]
+        return f"{_MARKS[self.outcome]} {self.outcome} {self.notebook}: " + "; ".join(
+            filter(None, said)
+        )
+
+    @property
+    def judged(self) -> str:
+        """The verdicts, for people to read: ``3 holds, 2 fails``."""
+        return ", ".join(f"{n} {outcome}" for outcome, n in self.verdicts.items() if n)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A whole run: what it ran on, and its rows.
+
+    ``kernel`` is the board's kernel release, ``version`` is labkit's, ``when`` the UTC time
+    of the start in ISO 8601, ``folder`` where the results are.
+    """
+
+    platform: str
+    board: str
+    emulated: bool
+    kernel: str
+    version: str
+    when: str
+    folder: Path
+    rows: Sequence[Row]
+
+    @property
+    def exit_code(self) -> int:
+        """0 where all passed, 130 where Ctrl-C stopped the run, else 1."""
+        outcomes = {row.outcome for row in self.rows}
+        if "stopped" in outcomes:
+            return 130
+        return 0 if outcomes <= {"passed"} else 1
+
+    @property
+    def context(self) -> str:
+        """What the run ran on, in one line."""
+        made = ", emulated: shape, not speed" if self.emulated else ""
+        return (
+            f"{self.platform} on {self.board}{made}; kernel {self.kernel}; "
+            f"labkit {self.version}; {self.when}"
+        )
+
+    @property
+    def totals(self) -> str:
+        """How many notebooks ended how, in one line."""
+        outcomes = [row.outcome for row in self.rows]
+        counts = [f"{outcomes.count(end)} {end}" for end in _MARKS if end in outcomes]
+        return f"{', '.join(counts)} in {sum(row.seconds for row in self.rows):.0f} s"
+
+    @property
+    def next_step(self) -> str:
+        """What to read now: the first notebook that went wrong, or the summary."""
+        wrong = (self._result(row) for row in self.rows if row.outcome in ("failed", "stopped"))
+        read = next((path for path in wrong if path.exists()), self.folder / "summary.md")
+        return f"Read {_from_here(read)}"
+
+    def write(self) -> None:
+        """Write ``summary.md`` and ``summary.csv`` into the folder. Raises :class:`GuideError`."""
+        write_whole(self.folder / "summary.md", self._markdown())
+        write_whole(self.folder / "summary.csv", self._csv())
+
+    def show(self) -> None:
+        """Print the table, why notebooks failed, what it ran on, and what to read next."""
+        # Only here: rich is for terminals, and costs a moment to import.
+        from rich import box
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for name in ("notebook", "outcome", "cells", "seconds", "verdicts"):
+            number = name in ("cells", "seconds")
+            table.add_column(name, justify="right" if number else "left", overflow="fold")
+        for row in self.rows:
+            table.add_row(*(Text(text) for text in _shown(row)[:-1]))
+        console = Console(highlight=False)
+        console.print(table)
+        why = [f"{row.notebook}: {row.message}" for row in self.rows if row.message]
+        for line in (*why, *([""] if why else []), self.context, self.totals, self.next_step):
+            console.print(Text(line), soft_wrap=True)
+
+    def _result(self, row: Row) -> Path:
+        return self.folder / f"{row.notebook}.ipynb"
+
+    def _markdown(self) -> str:
+        lines = [
+            *(f"# Run on {self.platform}", "", self.context, "", self.totals, ""),
+            "| notebook | outcome | cells | seconds | verdicts | message |",
+            "|---|---|--:|--:|---|---|",
+        ]
+        for row in self.rows:
+            name, *rest = (text.replace("|", "\\|") for text in _shown(row))
+            if self._result(row).exists():
+                name = f"[{name}](<{row.notebook}.ipynb>)"
+            lines.append(f"| {' | '.join([name, *rest])} |")
+        return "\n".join(lines) + "\n"
+
+    def _csv(self) -> str:
+        """A line a notebook. Each carries what the run ran on, for frames made of several runs."""
+        text = io.StringIO()
+        ran_on = {
+            name: getattr(self, name)
+            for name in ("platform", "board", "emulated", "kernel", "version", "when")
+        }
+        ours = ["notebook", "outcome", "cells", "seconds", *OUTCOMES, "message"]
+        table = csv.DictWriter(text, [*ours, *ran_on], lineterminator="\n")
+        table.writeheader()
+        for row in self.rows:
+            own = {"notebook": row.notebook, "outcome": row.outcome, "cells": row.cells}
+            told = {"seconds": f"{row.seconds:.1f}", "message": row.message}
+            counts = {str(outcome): row.verdicts.get(outcome, 0) for outcome in OUTCOMES}
+            table.writerow({**own, **told, **counts, **ran_on})
+        return text.getvalue()
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file by way of a neighbour: it is never half there. Raises :class:`GuideError`."""
+    half = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        half.write_text(text, encoding="utf-8")
+        half.replace(path)
+    except OSError as trouble:
+        half.unlink(missing_ok=True)
+        raise GuideError(
+            f"{path} cannot be written: {trouble.strerror}",
+            expected="a folder for results",
+            todo="name another with --results FOLDER",
+        ) from trouble
+
+
+def _shown(row: Row) -> list[str]:
+    """A row as the texts of a table's cells."""
+    outcome = f"{_MARKS[row.outcome]} {row.outcome}"
+    return [row.notebook, outcome, str(row.cells), f"{row.seconds:.1f}", row.judged, row.message]
+
+
+def _from_here(path: Path) -> Path:
+    """A path as short as it can be typed."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

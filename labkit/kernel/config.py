@@ -1,0 +1,245 @@
+"""How a kernel was built: its configuration, the first of the three layers."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from labkit.errors import KernelConfigError, SudoRefused
+
+if TYPE_CHECKING:
+    from labkit.boards import Board
+
+__all__ = ["KernelConfig", "load_config", "parse_config", "read_config"]
+
+_TODO = "zcat /proc/config.gz or cat /boot/config-$(uname -r) on an arm64 board"
+
+# The shapes a line of a .config has; scripts/kconfig/confdata.c of the kernel writes them.
+_SET = re.compile(r'CONFIG_(\w+)=("(?:[^"\\]|\\.)*"|[^"\s]*)')
+_UNSET = re.compile(r"# CONFIG_(\w+) is not set")
+_HEADER = re.compile(r"^# Linux/(\S+) (\S+) Kernel Configuration", re.MULTILINE)
+_END = re.compile(r"^# end of ([^\r\n]+)", re.MULTILINE)
+
+_LAST_SECTION = "Kernel hacking"
+"""The last big menu of every kernel (lib/Kconfig.debug): a whole file holds its end."""
+
+_LANDMARKS = ("ARM64", "MODULES", "DEBUG_KERNEL")
+"""Options every arm64 kernel says something of, from the start, middle and end of the file."""
+
+_ARCHITECTURES = ("X86", "ARM", "RISCV", "PPC", "S390", "MIPS", "LOONGARCH", "SPARC", "PARISC")
+
+
+@dataclass(frozen=True, repr=False)
+class KernelConfig:
+    """The options of one kernel: ask for them by name, with or without ``CONFIG_``.
+
+    ``source`` says where they were read, ``version`` which kernel the file says it is for
+    ("" where it does not say). The answer is ``"y"``, ``"m"``, ``"n"``, the text of a value,
+    or ``None``: the kernel does not have that option. ``None`` is not ``"n"``. An option is
+    unknown when this version never had it, has dropped it, or does not offer it because an
+    option it depends on is off.
+
+    >>> config = KernelConfig({"KVM": "y", "IKCONFIG": "n"}, "an example")
+    >>> config["CONFIG_KVM"], config["IKCONFIG"], config["ARM64_VHE"]
+    ('y', 'n', None)
+    >>> "IKCONFIG" in config, "ARM64_VHE" in config
+    (True, False)
+    """
+
+    options: Mapping[str, str]
+    source: str
+    version: str = ""
+
+    def __getitem__(self, name: str) -> str | None:
+        return self.get(name)
+
+    def get(self, name: str, default: str | None = None) -> str | None:
+        """The option's value, or ``default`` where the kernel has no such option."""
+        return self.options.get(name.removeprefix("CONFIG_"), default)
+
+    def __contains__(self, name: str) -> bool:
+        return name.removeprefix("CONFIG_") in self.options
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.options)
+
+    def __len__(self) -> int:
+        return len(self.options)
+
+    def __repr__(self) -> str:
+        version = f" {self.version}" if self.version else ""
+        return f"<KernelConfig{version} from {self.source}: {len(self)} options>"
+
+
+def parse_config(text: str, source: str) -> KernelConfig:
+    """Read the text of a kernel configuration; ``source`` is where it came from.
+
+    Raises :class:`~labkit.errors.KernelConfigError` for a text that is empty, is something
+    else, belongs to another architecture, or was cut off.
+
+    >>> parse_config("hello", "greeting.txt")
+    Traceback (most recent call last):
+    ...
+    labkit.errors.KernelConfigError: greeting.txt has no CONFIG_ line, it begins 'hello'; ...
+    """
+    _refuse_other_things(text, source)
+    options: dict[str, str] = {}
+    lines = text.splitlines()
+    for number, line in enumerate(lines, 1):
+        if found := _UNSET.fullmatch(line):
+            options[found[1]] = "n"
+        elif found := _SET.fullmatch(line):
+            options[found[1]] = _unquoted(found[2])
+        elif line.strip() and not line.startswith("#") and number < len(lines):
+            raise _not_one(f"line {number} of {source} reads {line[:40]!r}")
+    _refuse_other_architectures(text, options, source)
+    _refuse_cut_off(text, options, source)
+    header = _HEADER.search(text)
+    return KernelConfig(options, source, header[2] if header else "")
+
+
+def load_config(path: str | Path) -> KernelConfig:
+    """Read a configuration from a file on this machine, plain or compressed with gzip.
+
+    Raises :class:`~labkit.errors.KernelConfigError`, as :func:`parse_config` does, and for a
+    file that cannot be read.
+
+    >>> load_config("config-6.1.0-56-arm64")["HZ"]          # doctest: +SKIP
+    '250'
+    """
+    try:
+        held = Path(path).read_bytes()
+        if held.startswith(b"\x1f\x8b"):
+            held = gzip.decompress(held)
+    except EOFError as early:
+        raise _cut_off(f"{path} is a gzip file that ends early") from early
+    except (gzip.BadGzipFile, zlib.error) as damaged:
+        raise _not_one(f"{path} is a damaged gzip file ({damaged})") from damaged
+    except OSError as trouble:
+        raise _not_one(f"{path} cannot be read: {trouble.strerror}") from trouble
+    return parse_config(held.decode(errors="replace"), str(path))
+
+
+# -- from a board ---------------------------------------------------------------------------
+
+# `modprobe -n` only asks whether the module is there. An account's PATH may lack /usr/sbin.
+_LOOK = r"""
+PATH=$PATH:/usr/sbin:/sbin; release=$(uname -r); echo "@@release $release"
+if [ -r /proc/config.gz ]; then
+    echo "@@source /proc/config.gz"; exec gzip -dc /proc/config.gz
+fi
+if modprobe -n -q configs 2>/dev/null; then echo "@@module"; fi
+for path in "/boot/config-$release" "/usr/lib/modules/$release/config"; do
+    if [ -r "$path" ]; then echo "@@source $path"; exec cat "$path"; fi
+done
+"""
+
+# The trap is the way back: the module goes again, also when the link drops in between.
+_LOAD = r"""
+PATH=$PATH:/usr/sbin:/sbin; modprobe configs || exit
+trap 'modprobe -r configs' EXIT; trap 'exit 143' HUP INT TERM
+gzip -dc /proc/config.gz
+"""
+
+
+def read_config(board: Board) -> KernelConfig:
+    """Read the configuration of the kernel that runs on ``board``.
+
+    Tried in turn: ``/proc/config.gz``; the same after ``sudo modprobe configs``, where the
+    kernel has that as a module (Raspberry Pi OS), which is unloaded again; then
+    ``/boot/config-RELEASE`` and ``/usr/lib/modules/RELEASE/config``. One round trip, two with
+    the module. Without the right to load the module the files are used.
+
+    Raises :class:`~labkit.errors.KernelConfigError` where none is there, or where the one
+    found is not usable.
+
+    >>> read_config(board).source                           # doctest: +SKIP
+    '/boot/config-6.1.0-56-arm64'
+    """
+    head, found, rest = board.run(_LOOK).stdout.partition("@@source ")
+    if "@@module" in head and (text := _from_module(board)):
+        return parse_config(text, "/proc/config.gz, by way of the module configs")
+    if not found:
+        raise _nowhere(board.name, head)
+    source, _, text = rest.partition("\n")
+    return parse_config(text, source)
+
+
+def _nowhere(board: str, head: str) -> KernelConfigError:
+    release = head.partition("@@release ")[2].partition("\n")[0]
+    refused = " (sudo modprobe configs did not give it)" if "@@module" in head else ""
+    return KernelConfigError(
+        f"{board} shows no configuration of its kernel {release}",
+        expected=f"/proc/config.gz{refused}, /boot/config-{release} or "
+        f"/usr/lib/modules/{release}/config",
+        todo="take the file from the kernel's package and read it with load_config",
+    )
+
+
+def _from_module(board: Board) -> str:
+    """The configuration out of the module ``configs``; "" where it may not be loaded."""
+    try:
+        result = board.run(_LOAD, sudo=True)
+    except SudoRefused:
+        return ""
+    return result.stdout if result.ok else ""
+
+
+# -- what is no configuration ---------------------------------------------------------------
+
+
+def _unquoted(value: str) -> str:
+    return re.sub(r"\\(.)", r"\1", value[1:-1]) if value.startswith('"') else value
+
+
+def _refuse_other_things(text: str, source: str) -> None:
+    if not text.strip():
+        raise _not_one(f"{source} is empty")
+    if "\0" in text or "\ufffd" in text[:4096]:
+        raise _not_one(f"{source} is binary, not text")
+    if "CONFIG_" not in text:
+        raise _not_one(f"{source} has no CONFIG_ line, it begins {text.strip()[:40]!r}")
+
+
+def _refuse_other_architectures(text: str, options: Mapping[str, str], source: str) -> None:
+    """The header names the architecture; where it was cut away, the options do."""
+    header = _HEADER.search(text)
+    others = [name.lower() for name in _ARCHITECTURES if options.get(name) == "y"]
+    which = header[1] if header else (others or ["arm64"])[0]
+    if which != "arm64" and options.get("ARM64") != "y":
+        raise KernelConfigError(
+            f"{source} is for a kernel of the architecture {which}",
+            expected="one with CONFIG_ARM64=y",
+            todo=_TODO,
+        )
+
+
+def _refuse_cut_off(text: str, options: Mapping[str, str], source: str) -> None:
+    """A whole file ends the last menu and speaks of every landmark; a cut one does not.
+
+    Kernels before 5.4 do not mark the ends of menus: for them the landmarks decide.
+    """
+    last = text.splitlines()[-1]
+    if last.strip() and not (last.startswith("#") or _SET.fullmatch(last)):
+        raise _cut_off(f"{source} ends in the middle of a line: {last[-40:]!r}")
+    ends: list[str] = _END.findall(text)
+    if ends and _LAST_SECTION not in ends:
+        raise _cut_off(f"{source} stops after the section {ends[-1]!r}")
+    for name in _LANDMARKS:
+        if name not in options:
+            raise _cut_off(f"{source} has {len(options)} options and no word of CONFIG_{name}")
+
+
+def _not_one(found: str) -> KernelConfigError:
+    return KernelConfigError(found, expected="a kernel configuration", todo=_TODO)
+
+
+def _cut_off(found: str) -> KernelConfigError:
+    return KernelConfigError(
+        found, expected="the whole configuration of an arm64 kernel", todo=f"copy it again: {_TODO}"
+    )

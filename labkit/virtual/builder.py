@@ -1,0 +1,185 @@
+"""Building an image: packages to a file system, a first RAM disk, a manifest.
+
+Built in a folder whose name begins with a dot and renamed at the end, so that a build
+ended half-way leaves nothing that is mistaken for an image; the next build sweeps it away.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+
+from labkit.boards.files import file_digest
+from labkit.errors import ImageBuildFailed, NoSpace, VirtualError
+from labkit.platforms import Platform, VirtualSpec
+from labkit.virtual import guest, images, programs
+from labkit.virtual.images import Image
+from labkit.virtual.progress import step
+
+__all__ = ["build"]
+
+SPACE = 3 << 30
+"""Bytes a build needs: the packages, the file system twice, the image."""
+
+_UNREAD = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*")
+
+
+def build(platform: Platform) -> Image:
+    """Build a platform's image, in place of an earlier one, and give it.
+
+    Raises :class:`VirtualError` where the platform has no recipe, :class:`ProgramMissing`,
+    :class:`NoSpace`, :class:`ImageBuildFailed`.
+    """
+    recipe = platform.virtual
+    if recipe is None:
+        raise VirtualError(
+            f"labkit has no recipe for a virtual {platform.title}",
+            expected="a board of your own",
+            todo=f"labkit board add NAME HOST --platform {platform.name}",
+        )
+    programs.require((*programs.RUN, *programs.BUILD))
+    programs.teach_arm64()
+    folder = images.images_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    images.require_space(folder, SPACE)
+    name = f"{platform.name}-{images.recipe_digest(platform)}"
+    for left in folder.glob(f".build-{name}-*"):  # ours: the caller holds the image's lock
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=f".build-{name}-") as room:
+        image = _Build(platform, recipe, Path(room)).image()
+        shutil.rmtree(folder / name, ignore_errors=True)
+        (Path(room) / "image").rename(folder / name)
+    return image
+
+
+class _Build:
+    """One build in one folder: ``room`` for what is only needed on the way, ``image`` in it."""
+
+    def __init__(self, platform: Platform, recipe: VirtualSpec, room: Path) -> None:
+        self.platform = platform
+        self.recipe = recipe
+        self.room = room
+        self.log = images.images_folder() / f"{platform.name}-build.log"
+        self.log.write_bytes(b"")
+        self.result = room / "image"
+        self.result.mkdir()
+
+    def image(self) -> Image:
+        login_key = self._new_key(self.result / "login_key", "labkit")
+        host_key = self._new_key(self.room / "host_key", self.platform.name)
+        with (self.room / "guest.tar").open("wb") as tree:
+            guest.write_tree(
+                tree,
+                hostname=self.platform.name,
+                host_key=(self.room / "host_key").read_text(encoding="utf-8"),
+                host_key_public=host_key,
+                login_key=login_key,
+            )
+        with step(f"{self.platform.title}: installing packages", about=110):
+            self._install()
+        with step("making the disk and the first RAM disk", about=15):
+            release = self._make_disk()
+        found = {name: self.result / name for name in images.FILES}
+        image = Image(
+            platform=self.platform.name,
+            recipe=images.recipe_digest(self.platform),
+            release=release,
+            built=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+            host_key=" ".join(host_key.split()[:2]),
+            files={name: (file_digest(path), path.stat().st_size) for name, path in found.items()},
+        )
+        images.write_manifest(image, self.result)
+        return image
+
+    def _new_key(self, path: Path, comment: str) -> str:
+        self._do(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)])
+        public = path.with_suffix(".pub")
+        text = public.read_text(encoding="utf-8").strip()
+        public.unlink()
+        return text
+
+    def _install(self) -> None:
+        """A root file system as a tar archive, from the distribution's own packages."""
+        excluded = [f"--dpkgopt=path-exclude={path}" for path in _UNREAD]
+        packages = [*guest.PACKAGES, *self.recipe.include, self.recipe.kernel]
+        login = guest.LOGIN
+        mirror = os.environ.get("LABKIT_MIRROR", "").split()
+        self._do(
+            [
+                programs.command("mmdebstrap"),
+                *("--arch=arm64", "--variant=essential", "--format=tar"),
+                *('--aptopt=Acquire::Languages "none"', "--dpkgopt=force-unsafe-io", *excluded),
+                # Before the packages: an SSH server that finds its key makes none.
+                f"--essential-hook=tar-in {self.room / 'guest.tar'} /",
+                f"--include={','.join(packages)}",
+                f'--customize-hook=chroot "$1" useradd --shell /bin/bash --user-group {login}',
+                f'--customize-hook=chroot "$1" chown -R {login}: /home/{login}',
+                self.recipe.suite,
+                str(self.room / "root.tar"),
+                *mirror,
+            ]
+        )
+
+    def _make_disk(self) -> str:
+        """Disk, kernel and initrd from the archive; gives the kernel's release."""
+        script = files("labkit.virtual").joinpath("compose.sh").read_text(encoding="utf-8")
+        (self.room / "init").write_text(guest.read("init"), encoding="utf-8")
+        # The archive's files have many owners: root lays them out, or a user as root of a
+        # namespace of their own.
+        shell = ["sh", "-eu", "-c", script, "compose", f"{self.recipe.disk}M"]
+        if os.geteuid() != 0:
+            shell = ["unshare", "--map-root-user", "--map-auto", *shell]
+        self._do(shell, cwd=self.room)
+        self._do(
+            [
+                *(programs.command("qemu-img"), "convert", "-q", "-W", "-O", "qcow2"),
+                *(str(self.room / "disk.raw"), str(self.result / "disk.qcow2")),
+            ]
+        )
+        for name in ("kernel", "initrd"):
+            (self.room / name).rename(self.result / name)
+        return (self.room / "release").read_text(encoding="utf-8").strip()
+
+    def _do(self, words: Sequence[str], *, cwd: Path | None = None) -> None:
+        """Run one program, its output in the log. Raises :class:`ImageBuildFailed`."""
+        # Should this process be killed, what it started ends too, and cleans up.
+        lifeline = shutil.which("setpriv")
+        line = [lifeline, "--pdeathsig", "TERM", *words] if lifeline else words
+        path = os.pathsep.join([os.environ.get("PATH", os.defpath), *programs.MORE_PATH])
+        with self.log.open("ab") as log:
+            done = subprocess.run(
+                line,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=cwd,
+                env={**os.environ, "PATH": path, "LC_ALL": "C"},
+                check=False,
+            )
+        if done.returncode:
+            raise self._failure(Path(words[0]).name)
+
+    def _failure(self, program: str) -> VirtualError:
+        """What the log says went wrong, in one line."""
+        text = self.log.read_text(errors="replace")
+        if "No space left on device" in text:
+            images.require_space(self.room, SPACE)
+            return NoSpace(f"{self.room.parent} ran out of room", expected="3 GiB free")
+        complaints = [
+            line for line in text.splitlines() if line.startswith(("E:", "W: GPG", "Err:"))
+        ]
+        mirror = any(word in text for word in ("Could not resolve", "Failed to fetch", "Err:"))
+        if mirror:
+            return ImageBuildFailed(
+                f"no package mirror of {self.platform.title} answers from here",
+                expected=f"one that has {self.recipe.suite} for arm64",
+                todo=f"check the network, or set LABKIT_MIRROR; the log is {self.log}",
+            )
+        last = complaints[-1] if complaints else (text.strip().splitlines() or ["no word"])[-1]
+        return ImageBuildFailed(f"{program} failed: {last}", todo=f"read {self.log}")

@@ -1,0 +1,278 @@
+"""The images on this machine: one folder each, and one file to carry one elsewhere."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from filelock import FileLock
+
+from labkit.boards.files import file_digest
+from labkit.boards.places import cache_folder
+from labkit.errors import ImageCorrupt, ImageUnknown, NoSpace
+from labkit.platforms import Platform
+from labkit.virtual import guest, programs
+
+__all__ = [
+    "Image",
+    "export",
+    "find",
+    "images",
+    "images_folder",
+    "import_file",
+    "lock",
+    "recipe_digest",
+    "remove",
+    "require_space",
+]
+
+FILES = ("disk.qcow2", "kernel", "initrd", "login_key")
+"""What an image is made of: the disk, the kernel and its first RAM disk, the key to log in."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """One image. ``recipe`` tells which recipe made it, ``host_key`` is its public SSH key.
+
+    ``files`` gives sha256 and size in bytes of each file, ``release`` the kernel's.
+    """
+
+    platform: str
+    recipe: str
+    release: str
+    built: str
+    host_key: str
+    files: dict[str, tuple[str, int]]
+
+    @property
+    def folder(self) -> Path:
+        """Where it lies."""
+        return images_folder() / f"{self.platform}-{self.recipe}"
+
+    @property
+    def size(self) -> int:
+        """Bytes on this machine's disk, snapshots included."""
+        return sum(file.stat().st_blocks * 512 for file in self.folder.rglob("*") if file.is_file())
+
+    def verify(self, *, thorough: bool = False) -> None:
+        """Raise :class:`ImageCorrupt` where a file is not what the manifest says.
+
+        Reading half a gigabyte takes a second; so the sizes always, and the sha256 sums
+        where ``thorough``, or where a file is younger than the manifest that describes it.
+        """
+        written = (self.folder / "manifest.json").stat().st_mtime_ns
+        for name, (digest, size) in self.files.items():
+            file = self.folder / name
+            state = file.stat() if file.is_file() else None
+            good = state is not None and state.st_size == size
+            if good and state and (thorough or state.st_mtime_ns > written):
+                good = file_digest(file) == digest
+            if not good:
+                raise ImageCorrupt(
+                    f"{file} is not what its manifest says",
+                    expected=f"{size} bytes with sha256 {digest[:12]}...",
+                    todo=f"labkit image build {self.platform} --again",
+                )
+
+
+def images_folder() -> Path:
+    """Where images lie."""
+    return cache_folder() / "images"
+
+
+@contextmanager
+def lock(name: str) -> Iterator[None]:
+    """Hold the lock of an image or a machine: another process waits until it is free."""
+    folder = cache_folder() / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / f"{name}.lock"):
+        yield
+
+
+def recipe_digest(platform: Platform) -> str:
+    """What names a recipe: eight digits that change with the platform's file or our own."""
+    tree = io.BytesIO()
+    keys = dict.fromkeys(("host_key", "host_key_public", "login_key"), "")
+    guest.write_tree(tree, hostname=platform.name, **keys)
+    compose = files("labkit.virtual").joinpath("compose.sh").read_bytes()
+    ours = repr((platform.virtual, guest.PACKAGES)).encode() + guest.read("init").encode()
+    return hashlib.sha256(ours + compose + tree.getvalue()).hexdigest()[:8]
+
+
+def images() -> list[Image]:
+    """All whole images, by platform. What a broken build left has no manifest and is not one."""
+    manifests = sorted(images_folder().glob("*/manifest.json"))
+    return [read_manifest(path) for path in manifests if not path.parent.name.startswith(".")]
+
+
+def find(platform: Platform) -> Image | None:
+    """The image of this platform's present recipe, or None."""
+    path = images_folder() / f"{platform.name}-{recipe_digest(platform)}" / "manifest.json"
+    return read_manifest(path) if path.exists() else None
+
+
+def write_manifest(image: Image, folder: Path) -> None:
+    """Write the manifest, the last file of an image: with it, the image is one."""
+    (folder / "manifest.json").write_text(json.dumps(asdict(image), indent=1), encoding="utf-8")
+
+
+def read_manifest(path: Path) -> Image:
+    """Read an image's manifest. Raises :class:`ImageCorrupt`."""
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+        said["files"] = {name: (str(d), int(size)) for name, (d, size) in said["files"].items()}
+        return Image(**said)
+    except (ValueError, TypeError, KeyError, AttributeError) as wrong:
+        raise ImageCorrupt(
+            f"{path} is not a manifest ({wrong})", todo=f"rm -r {path.parent}"
+        ) from wrong
+
+
+def remove(platform: Platform) -> list[Image]:
+    """Remove a platform's images, old recipes too. Raises :class:`ImageUnknown`."""
+    gone = [image for image in images() if image.platform == platform.name]
+    if not gone:
+        raise _unknown(platform)
+    for image in gone:
+        with lock(image.folder.name):
+            (image.folder / "manifest.json").unlink()  # from here on it is no image
+            shutil.rmtree(image.folder)
+    return gone
+
+
+def export(platform: Platform, target: Path) -> Path:
+    """Write a platform's image into one file, its sum into ``target``.sha256 beside it.
+
+    Snapshots stay here: they belong to this machine's QEMU. The file holds the private
+    keys of the virtual board, which opens to nobody but its own host; still, treat it as
+    what it is. Raises :class:`ImageUnknown`, :class:`NoSpace`.
+    """
+    image = find(platform)
+    if image is None:
+        raise _unknown(platform)
+    image.verify(thorough=True)
+    require_space(target.parent, image.files["disk.qcow2"][1])
+    half = target.with_name(target.name + ".part")
+    try:
+        with tempfile.TemporaryDirectory(dir=target.parent) as room:
+            disk = Path(room) / "disk.qcow2"
+            _compress(image.folder / "disk.qcow2", disk)
+            packed = _described(image, {**_sources(image), "disk.qcow2": disk})
+            write_manifest(packed, Path(room))
+            with tarfile.open(half, "w") as tar:
+                tar.add(Path(room) / "manifest.json", "manifest.json")
+                for name, path in {**_sources(image), "disk.qcow2": disk}.items():
+                    tar.add(path, name)
+        half.replace(target)
+    finally:
+        half.unlink(missing_ok=True)
+    sum_file = target.with_name(target.name + ".sha256")
+    sum_file.write_text(f"{file_digest(target)}  {target.name}\n", encoding="utf-8")
+    return target
+
+
+def import_file(source: Path) -> Image:
+    """Take an exported image in, each file checked against its sum.
+
+    Raises :class:`ImageCorrupt`; nothing is left behind then.
+    """
+    if not source.is_file():
+        raise ImageUnknown(f"there is no file {source}", expected="one that image export wrote")
+    _check_sum(source)
+    images_folder().mkdir(parents=True, exist_ok=True)
+    require_space(images_folder(), source.stat().st_size)
+    with tempfile.TemporaryDirectory(dir=images_folder(), prefix=".import-") as room:
+        folder = Path(room) / "image"
+        image = _unpack(source, folder)
+        with lock(image.folder.name):
+            _check_files(image, folder, source)
+            shutil.rmtree(image.folder, ignore_errors=True)
+            folder.rename(image.folder)
+    return image
+
+
+def require_space(folder: Path, needed: int) -> None:
+    """Raise :class:`NoSpace` where fewer than ``needed`` bytes are free for ``folder``."""
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise NoSpace(
+            f"{folder} has {free / 2**20:.0f} MiB free",
+            expected=f"{needed / 2**20:.0f} MiB",
+            todo="make room, or set LABKIT_CACHE to a folder on a larger disk",
+        )
+
+
+def _unknown(platform: Platform) -> ImageUnknown:
+    return ImageUnknown(
+        f"there is no image of {platform.name} here", todo=f"labkit image build {platform.name}"
+    )
+
+
+def _sources(image: Image) -> dict[str, Path]:
+    return {name: image.folder / name for name in image.files}
+
+
+def _described(image: Image, paths: dict[str, Path]) -> Image:
+    """The same image with the sums and sizes of other files."""
+    files = {name: (file_digest(path), path.stat().st_size) for name, path in paths.items()}
+    return Image(**{**asdict(image), "files": files})
+
+
+def _compress(source: Path, target: Path) -> None:
+    subprocess.run(
+        [
+            *(programs.command("qemu-img"), "convert", "-q", "-c", "-W", "-m", "8"),
+            *("-O", "qcow2", "-o", "compression_type=zstd", str(source), str(target)),
+        ],
+        check=True,
+    )
+
+
+def _check_sum(source: Path) -> None:
+    sum_file = source.with_name(source.name + ".sha256")
+    if sum_file.is_file():
+        wanted = sum_file.read_text(encoding="utf-8").split()[0]
+        if file_digest(source) != wanted:
+            raise ImageCorrupt(
+                f"{source} does not have the sha256 in {sum_file.name}",
+                expected=wanted,
+                todo="copy the file again",
+            )
+
+
+def _unpack(source: Path, folder: Path) -> Image:
+    try:
+        with tarfile.open(source) as tar:
+            tar.extractall(folder, filter="data")
+    except (tarfile.TarError, OSError) as wrong:
+        raise ImageCorrupt(
+            f"{source} is not an exported image ({wrong})", expected="a file of labkit image export"
+        ) from wrong
+    manifest = folder / "manifest.json"
+    if not manifest.is_file():
+        raise ImageCorrupt(f"{source} holds no manifest.json", expected="an exported image")
+    return read_manifest(manifest)
+
+
+def _check_files(image: Image, folder: Path, source: Path) -> None:
+    for name in FILES:
+        file = folder / name
+        digest, _ = image.files.get(name, ("", 0))
+        if not file.is_file() or file_digest(file) != digest:
+            raise ImageCorrupt(
+                f"{name} in {source} is not what its manifest says", todo="copy the file again"
+            )
+    (folder / "login_key").chmod(0o600)
+    (folder / "manifest.json").touch()

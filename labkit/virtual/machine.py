@@ -1,0 +1,241 @@
+"""A virtual board's life: from an image to a machine that answers, and back to nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from labkit import platforms
+from labkit.boards.board import Board
+from labkit.boards.places import cache_folder
+from labkit.boards.transport import Transport
+from labkit.errors import BootFailed, VirtualError
+from labkit.platforms import Platform, VirtualSpec
+from labkit.virtual import builder, guest, images, programs
+from labkit.virtual.images import Image
+from labkit.virtual.progress import step
+from labkit.virtual.qemu import Qemu, free_port, snapshot_key
+from labkit.virtual.qmp import Qmp
+
+__all__ = ["VirtualMachine", "borrowed_board", "ensure_image", "machines", "virtual_board"]
+
+COLD_BOOT = 180.0
+"""Seconds a cold boot may take: 17 on the machine this was written on."""
+
+WAKE = 20.0
+"""Seconds a restored machine may take to say it is awake: one, as a rule."""
+
+
+@dataclass(frozen=True)
+class VirtualMachine:
+    """One virtual board by name: ``debian-12``, or ``debian-12@NAME`` for one more beside it.
+
+    ``cpu`` (one of QEMU's names) and ``virtualization`` (whether the firmware enters the
+    kernel at EL2, as KVM needs it) differ from the platform's own hardware where given.
+    """
+
+    name: str
+    cpu: str = ""
+    virtualization: bool = False
+
+    @property
+    def platform(self) -> Platform:
+        """The kind of board. Raises :class:`PlatformError`."""
+        return platforms.get(self.name.partition("@")[0])
+
+    @property
+    def recipe(self) -> VirtualSpec:
+        """How it is made. Raises :class:`VirtualError` where the platform has no recipe."""
+        recipe = self.platform.virtual
+        if recipe is None:
+            raise VirtualError(f"labkit has no recipe for a virtual {self.platform.title}")
+        machine = recipe.machine + (",virtualization=on" if self.virtualization else "")
+        return dataclasses.replace(recipe, cpu=self.cpu or recipe.cpu, machine=machine)
+
+    @property
+    def folder(self) -> Path:
+        """Its disk and logs."""
+        return cache_folder() / "machines" / self.name
+
+    @property
+    def qemu(self) -> Qemu:
+        """Its process."""
+        return Qemu(self.folder)
+
+    @property
+    def running(self) -> bool:
+        """Whether it runs now."""
+        return self.folder.exists() and self.qemu.alive()
+
+    @property
+    def port(self) -> int:
+        """The port of 127.0.0.1 its SSH answers on; 0 where it was never up."""
+        try:
+            return int(json.loads((self.folder / "machine.json").read_text())["port"])
+        except (OSError, ValueError, KeyError):
+            return 0
+
+    def up(self, *, port: int = 0) -> Transport:
+        """Have it run, building, booting or restoring what that needs; give the way to it.
+
+        Two processes that ask at once get the same machine. ``port`` 0 takes a free one.
+        """
+        image = ensure_image(self.platform)
+        with images.lock(f"machine-{self.name}"):
+            if not self.running or (port and port != self.port):
+                self._start(image, port)
+        return self._way(image)
+
+    def down(self) -> None:
+        """End it and throw its disk away. Harmless where it does not run."""
+        with images.lock(f"machine-{self.name}"):
+            if self.folder.exists():
+                self.qemu.stop()
+                shutil.rmtree(self.folder)
+
+    def reset(self) -> Transport:
+        """A pristine machine of the same name on the same port; whatever was on it is gone."""
+        image = ensure_image(self.platform)
+        with images.lock(f"machine-{self.name}"):
+            self._start(image, self.port)
+        return self._way(image)
+
+    def _start(self, image: Image, port: int) -> None:
+        """From the snapshot; where that fails (a leftover of another QEMU, say), a new one."""
+        if self.folder.exists():
+            self.qemu.stop()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        port = port or free_port()
+        snapshot = _snapshot(image, self.recipe)
+        try:
+            self._restore(image, snapshot, port)
+        except BootFailed:
+            self.qemu.stop()
+            shutil.rmtree(snapshot)
+            self._restore(image, _snapshot(image, self.recipe), port)
+
+    def _restore(self, image: Image, snapshot: Path, port: int) -> None:
+        _new_disk(snapshot / "disk.qcow2", self.folder / "disk.qcow2")
+        (self.folder / "machine.json").write_text(json.dumps({"port": port}))
+        self.qemu.start(self.recipe, image, port, snapshot / "memory")
+        self.qemu.wake(timeout=WAKE)
+
+    def _way(self, image: Image) -> Transport:
+        return _ssh(image, self.name, self.port)
+
+
+def ensure_image(platform: Platform, *, anew: bool = False) -> Image:
+    """The platform's image, built where there is none yet (or ``anew``)."""
+    programs.require(programs.RUN)
+    with images.lock(f"{platform.name}-{images.recipe_digest(platform)}"):
+        image = None if anew else images.find(platform)
+        if image is None:
+            image = builder.build(platform)
+    image.verify()
+    return image
+
+
+def machines() -> list[VirtualMachine]:
+    """The virtual machines that have a folder, running or not."""
+    folder = cache_folder() / "machines"
+    return [VirtualMachine(path.name) for path in sorted(folder.glob("*")) if path.is_dir()]
+
+
+def virtual_board(name: str, *, port: int = 0) -> Board | None:
+    """A running virtual board by name; None where its platform does not exist."""
+    machine = VirtualMachine(name)
+    if name.partition("@")[0] not in platforms.names():
+        return None
+    return Board(name, machine.up(port=port), platform=machine.platform.name, machine=machine)
+
+
+@contextmanager
+def borrowed_board(
+    platform: str, *, cpu: str = "", virtualization: bool = False
+) -> Iterator[Board]:
+    """A virtual board beside the others, of other hardware, gone at the end of the block.
+
+    See :class:`VirtualMachine` for ``cpu`` and ``virtualization``. The first board of its
+    kind boots in 15 to 20 seconds, the next ones come from its snapshot.
+
+    >>> with borrowed_board("debian-12", cpu="cortex-a72") as old:    # doctest: +SKIP
+    ...     print("atomics" in old.facts.features)
+    False
+    """
+    name = f"{platform}@{cpu or 'borrowed'}-{os.getpid()}"
+    machine = VirtualMachine(name, cpu, virtualization)
+    try:
+        with Board(name, machine.up(), platform=platform, machine=machine) as board:
+            yield board
+    finally:
+        machine.down()
+
+
+def _snapshot(image: Image, recipe: VirtualSpec) -> Path:
+    """The folder with memory and disk of a machine that has booted, taken now if need be."""
+    folder = image.folder / "snapshots" / snapshot_key(recipe, image)
+    with images.lock(f"snapshot-{image.folder.name}"):
+        if not folder.exists():
+            half = folder.with_name(f".{folder.name}")
+            Qemu(half).stop()
+            shutil.rmtree(half, ignore_errors=True)
+            half.mkdir(parents=True)
+            with step("booting it once, for a snapshot", about=25):
+                _take_snapshot(image, recipe, half)
+            half.rename(folder)
+    return folder
+
+
+def _take_snapshot(image: Image, recipe: VirtualSpec, folder: Path) -> None:
+    qemu = Qemu(folder)
+    port = free_port()
+    _new_disk(image.folder / "disk.qcow2", folder / "disk.qcow2")
+    try:
+        qemu.start(recipe, image, port, None)
+        qemu.wake(timeout=COLD_BOOT)
+        # One login before the picture is taken: the next one finds everything in memory.
+        with Board("warm-up", _ssh(image, "warm-up", port)) as board:
+            board.read_many(["/proc/cpuinfo"])
+            board.check("sudo -n true; sha256sum /etc/hostname; sync")
+        time.sleep(1.0)  # so that the login's own processes are gone from the picture
+        with Qmp(qemu.socket("qmp")) as machine:
+            machine.save_memory(folder / "memory")
+    finally:
+        qemu.stop()
+
+
+def _new_disk(below: Path, disk: Path) -> None:
+    """An empty disk over another: what is written goes into the upper one only."""
+    disk.unlink(missing_ok=True)
+    subprocess.run(
+        [
+            *(programs.command("qemu-img"), "create", "-q", "-f", "qcow2"),
+            *("-F", "qcow2", "-b", str(below), str(disk)),
+        ],
+        check=True,
+    )
+
+
+def _ssh(image: Image, name: str, port: int) -> Transport:
+    # Only here: paramiko takes a tenth of a second to import.
+    from labkit.boards.login import SshTarget
+    from labkit.boards.ssh import SshTransport
+
+    return SshTransport(
+        SshTarget(
+            name,
+            "127.0.0.1",
+            port,
+            guest.LOGIN,
+            keys=(image.folder / "login_key",),
+            host_key=image.host_key,
+        )
+    )

@@ -1,0 +1,235 @@
+"""One QEMU process: its command line, its start, its end."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from labkit.errors import BootFailed, PortTaken, VirtualError
+from labkit.platforms import VirtualSpec
+from labkit.virtual import programs
+from labkit.virtual.images import Image
+from labkit.virtual.qmp import Qmp, answers
+
+__all__ = ["Qemu", "free_port", "snapshot_key"]
+
+
+def hardware(recipe: VirtualSpec, image: Image) -> list[str]:
+    """The machine as the guest sees it: what a snapshot depends on, and no more."""
+    return [
+        *("-M", recipe.machine, "-accel", "tcg,thread=multi"),
+        *("-cpu", recipe.cpu, "-smp", str(recipe.cpus), "-m", str(recipe.memory)),
+        *("-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"),
+        *("-kernel", str(image.folder / "kernel"), "-initrd", str(image.folder / "initrd")),
+        *("-append", recipe.command_line),
+        *("-device", "virtio-blk-pci,drive=disk,romfile="),
+        *("-device", "virtio-net-pci,netdev=net,romfile="),
+        *("-device", "virtio-rng-pci"),
+        *("-device", "virtio-serial-pci", "-device", "virtconsole,chardev=wake"),
+    ]
+
+
+@functools.cache
+def version() -> str:
+    """What the QEMU on this machine calls itself."""
+    line = [programs.command("qemu-system-aarch64"), "--version"]
+    return subprocess.run(line, capture_output=True, text=True, check=True).stdout.splitlines()[0]
+
+
+def snapshot_key(recipe: VirtualSpec, image: Image) -> str:
+    """What a snapshot belongs to: this QEMU and this hardware."""
+    text = "\n".join([version(), *hardware(recipe, image)])
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class Qemu:
+    """The process of one machine, found again by its control socket.
+
+    ``folder`` holds the machine's disk and logs. Sockets lie in a private folder of the
+    system's temporary place, for their names may be only a hundred letters long.
+    """
+
+    folder: Path
+
+    @property
+    def console(self) -> Path:
+        """What the machine's kernel and system printed."""
+        return self.folder / "console.log"
+
+    def socket(self, name: str) -> Path:
+        """The path of one of this machine's sockets."""
+        private = Path(tempfile.gettempdir()) / f"labkit-{os.getuid()}"
+        private.mkdir(mode=0o700, exist_ok=True)
+        if private.stat().st_uid != os.getuid():
+            raise VirtualError(f"{private} belongs to another user", todo="set TMPDIR")
+        return private / f"{hashlib.sha256(str(self.folder).encode()).hexdigest()[:12]}.{name}"
+
+    def alive(self) -> bool:
+        """Whether the machine runs."""
+        return answers(self.socket("qmp"))
+
+    def start(self, recipe: VirtualSpec, image: Image, port: int, memory: Path | None) -> None:
+        """Start the machine on ``disk.qcow2`` in its folder, from ``memory`` where given.
+
+        Its SSH answers on ``port`` of 127.0.0.1. Raises :class:`PortTaken`, :class:`BootFailed`.
+        """
+        if not port_is_free(port):
+            raise PortTaken(
+                f"port {port} of this machine is in use",
+                expected="a free one for the board's SSH",
+                todo="labkit board up NAME --port OTHER, or leave --port out",
+            )
+        line = [
+            programs.command("qemu-system-aarch64"),
+            *hardware(recipe, image),
+            *("-drive", f"if=none,id=disk,file={self.folder / 'disk.qcow2'},cache=unsafe"),
+            *("-netdev", f"user,id=net,hostfwd=tcp:127.0.0.1:{port}-:22"),
+            *("-chardev", f"socket,id=wake,path={self.socket('wake')},server=on,wait=off"),
+            *("-serial", f"file:{self.console}"),
+            *("-qmp", f"unix:{self.socket('qmp')},server=on,wait=off"),
+            *("-pidfile", str(self.folder / "qemu.pid")),
+            *(("-incoming", f"exec:cat {shlex.quote(str(memory))}") if memory else ()),
+        ]
+        self._launch(line)
+        if memory:
+            try:
+                with Qmp(self.socket("qmp")) as machine:
+                    machine.go_on()
+            except (OSError, VirtualError) as broken:
+                raise self.failure("QEMU cannot read the snapshot") from broken
+
+    def stop(self) -> None:
+        """End the machine at once, as pulling the plug does. Harmless where none runs."""
+        with suppress(OSError, VirtualError), Qmp(self.socket("qmp"), timeout=2.0) as machine:
+            machine.ask("quit")
+        process = self._process_id()
+        if process is not None and not _ended(process, within=3.0):
+            os.kill(process, signal.SIGKILL)
+            _ended(process, within=3.0)
+        (self.folder / "qemu.pid").unlink(missing_ok=True)
+
+    def wake(self, *, timeout: float) -> None:
+        """Tell the machine the time, give it randomness; it answers once its SSH is up.
+
+        A cold machine reads this only at the end of its boot, so it is said again, each
+        time with more patience, and only the answer to the last word counts: with it, no
+        older word is left over for a machine restored from this one's snapshot.
+        Raises :class:`BootFailed` with the place of the console's log.
+        """
+        until = time.monotonic() + timeout
+        patience = 1.0
+        with socket.socket(socket.AF_UNIX) as line:
+            line.connect(str(self.socket("wake")))
+            while time.monotonic() < until:
+                now = f"{time.time():.3f}"
+                line.sendall(f"{now} {os.urandom(32).hex()}\n".encode())
+                try:
+                    if _hears(line, f"awake {now}".encode(), patience):
+                        return
+                except ConnectionError as ended:
+                    raise self.failure("the machine ended while it booted") from ended
+                patience += 0.5
+        raise self.failure(f"the machine was not up after {timeout:.0f} s")
+
+    def failure(self, what: str) -> BootFailed:
+        """An error that points to the console's log, and quotes the end of it."""
+        lines = (
+            self.console.read_text(errors="replace").split("\n") if self.console.exists() else []
+        )
+        said = next((line.strip() for line in reversed(lines) if line.strip()), "")
+        quote = f" (its last words: {said[-120:]})" if said else ""
+        return BootFailed(what + quote, expected="a login over SSH", todo=f"less {self.console}")
+
+    def _launch(self, line: Sequence[str]) -> None:
+        """Start a process of its own session, so that it outlives us and our Ctrl-C."""
+        complaints = self.folder / "qemu.log"
+        with complaints.open("wb") as log:
+            process = subprocess.Popen(
+                line,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        until = time.monotonic() + 10
+        while not answers(self.socket("qmp")):
+            if process.poll() is not None or time.monotonic() > until:
+                said = complaints.read_text(errors="replace").strip().splitlines() or ["no word"]
+                raise BootFailed(f"QEMU did not start: {said[-1]}", todo=f"less {complaints}")
+            time.sleep(0.02)
+        process.returncode = 0  # it is to outlive us: no warning that it does
+
+    def _process_id(self) -> int | None:
+        """The process, if it is one and is QEMU: numbers are used again."""
+        try:
+            number = int((self.folder / "qemu.pid").read_text())
+            called = subprocess.run(
+                ["ps", "-o", "command=", "-p", str(number)],
+                capture_output=True,
+                text=True,
+                check=False,
+            ).stdout
+        except (OSError, ValueError):
+            return None
+        return number if str(self.folder) in called else None
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 nobody listens on now."""
+    with socket.socket() as trial:
+        trial.bind(("127.0.0.1", 0))
+        port: int = trial.getsockname()[1]
+        return port
+
+
+def port_is_free(port: int) -> bool:
+    """Whether nobody listens on that port of 127.0.0.1."""
+    with socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def _hears(line: socket.socket, wanted: bytes, patience: float) -> bool:
+    """Whether a word comes over the line within so many seconds."""
+    until = time.monotonic() + patience
+    heard = b""
+    while wanted not in heard:
+        line.settimeout(max(until - time.monotonic(), 0.001))
+        try:
+            more = line.recv(4096)
+        except TimeoutError:
+            return False
+        if not more:
+            raise ConnectionError
+        heard += more
+    return True
+
+
+def _ended(process: int, *, within: float) -> bool:
+    """Whether a process is gone, or goes within so many seconds."""
+    until = time.monotonic() + within
+    while time.monotonic() < until:
+        with suppress(ChildProcessError):
+            os.waitpid(process, os.WNOHANG)  # ours, if we started it: do not leave a zombie
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.02)
+    return False

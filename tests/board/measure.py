@@ -1,0 +1,95 @@
+"""The figures of the README and the closing notes, measured on this machine in one run.
+
+    .venv/bin/python tests/board/measure.py
+
+Two things that are compared are measured in turn, A B A B, and given as a ratio, for a
+machine's speed drifts. Run it while nothing else runs.
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import labkit
+from labkit.boards.openssh import ssh_words
+from labkit.boards.ssh import SshTransport
+
+NAME = "debian-12@measure"
+
+
+def seconds(what: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    what()
+    return time.perf_counter() - began
+
+
+def say(what: str, values: list[float], unit: str = "s") -> None:
+    low, middle, high = min(values), statistics.median(values), max(values)
+    print(f"{what:58} {middle:8.3f} {unit}  ({low:.3f} to {high:.3f}, {len(values)} times)")
+
+
+def commands() -> None:
+    """How long the commands of a user take, Python's own start included."""
+    script = Path(sys.executable).with_name("labkit")
+    up, reset = [], []
+    for _ in range(5):
+        subprocess.run([script, "board", "down", NAME], check=True, capture_output=True)
+        up.append(seconds(lambda: subprocess.run([script, "board", "up", NAME], check=True)))
+        reset.append(seconds(lambda: subprocess.run([script, "board", "reset", NAME], check=True)))
+    say("labkit board up, from the snapshot", up)
+    say("labkit board reset", reset)
+    line = [sys.executable, "-c", "import labkit"]
+    bare = [sys.executable, "-c", "pass"]
+    times = [
+        (seconds(lambda: subprocess.run(line)), seconds(lambda: subprocess.run(bare)))
+        for _ in range(9)
+    ]
+    say("import labkit, in a new Python (less the Python)", [a - b for a, b in times])
+
+
+def round_trips(board: labkit.Board) -> None:
+    """What a command costs, and many files at once, against OpenSSH's own best."""
+    transport = board._transport
+    assert isinstance(transport, SshTransport)
+    with tempfile.TemporaryDirectory() as folder:
+        control = ["-o", f"ControlPath={folder}/%C"]
+        *ssh, place = ssh_words(transport.target)
+        subprocess.run([*ssh, *control, "-M", "-N", "-f", place], check=True)
+        theirs = [*ssh, *control, place, "true"]
+        files = board.run("find /sys/devices/system/cpu /sys/kernel/mm -type f -readable").lines[
+            :50
+        ]
+        assert len(board.read_many(files)) >= 45, "some of sysfs cannot be read; most can"
+        pairs = [
+            (
+                seconds(lambda: board.run("true")),
+                seconds(lambda: subprocess.run(theirs, check=True)),
+                seconds(lambda: board.read_many(files)),
+            )
+            for _ in range(40)
+        ]
+        subprocess.run([*ssh, *control, "-O", "exit", place], capture_output=True)
+    say('board.run("true")', [a for a, _, _ in pairs])
+    say("ssh with ControlMaster, true", [b for _, b, _ in pairs])
+    say("ratio of the two, pair by pair", [a / b for a, b, _ in pairs], "")
+    say(f"read_many of {len(files)} files of sysfs", [c for _, _, c in pairs])
+    say('ratio of read_many to board.run("true")', [c / a for a, _, c in pairs], "")
+
+
+def main() -> None:
+    with labkit.open_board(NAME) as board:
+        print(board)
+    commands()
+    with labkit.open_board(NAME) as board:
+        round_trips(board)
+    subprocess.run([Path(sys.executable).with_name("labkit"), "board", "down", NAME], check=True)
+
+
+if __name__ == "__main__":
+    main()

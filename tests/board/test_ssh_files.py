@@ -1,0 +1,180 @@
+"""Files over a real OpenSSH server: whole or not at all, and never copied for nothing."""
+
+import errno
+import os
+import stat
+
+import pytest
+
+from labkit.boards.board import Board
+from labkit.boards.ssh import SshTransport
+from labkit.errors import BoardLost, FileTrouble
+
+
+def test_a_file_is_read_as_it_is(loop, tmp_path):
+    for text in ("", "\n", "no newline at the end", "Füße\n板子\n", "x" * 3_000_000):
+        (tmp_path / "a file").write_text(text)
+        assert loop.read(str(tmp_path / "a file")) == text
+
+
+def test_a_file_that_is_not_there_is_named(loop, tmp_path):
+    with pytest.raises(FileTrouble, match="'.*/none'.*No such file or directory"):
+        loop.read(str(tmp_path / "none"))
+
+
+def test_a_folder_is_not_read(loop, tmp_path):
+    with pytest.raises(FileTrouble, match="Is a directory"):
+        loop.read(str(tmp_path))
+
+
+def test_many_files_are_read_in_one_round_trip(sshd, tmp_path):
+    sshd.trust()
+    wanted = {str(tmp_path / f"file {number}"): f"text {number}\n" for number in range(50)}
+    for path, text in wanted.items():
+        with open(path, "w") as file:
+            file.write(text)
+    with Board("loop", Counting(sshd.target)) as board:
+        assert board.read_many(wanted) == wanted
+        assert board._transport.trips == 1
+
+
+def test_files_that_are_not_there_are_left_out(loop, tmp_path):
+    (tmp_path / "here").write_text("1\n")
+    paths = [str(tmp_path / name) for name in ("none", "here", "gone")]
+    assert loop.read_many([*paths, str(tmp_path)]) == {paths[1]: "1\n"}
+    assert loop.read_many([paths[0]]) == {}
+    assert loop.read_many([]) == {}
+
+
+def test_odd_texts_among_many_files_are_told_apart(loop, tmp_path):
+    texts = {
+        "empty": "",
+        "newline": "\n",
+        "two": "\n\n",
+        "unfinished": "no newline",
+        "a quote's name": "it's here\n",
+        "last": "",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    answer = loop.read_many(str(tmp_path / name) for name in texts)
+    assert answer == {str(tmp_path / name): text for name, text in texts.items()}
+
+
+def test_a_text_that_looks_like_the_head_of_another_file_misleads_nobody(loop, tmp_path):
+    later, missing = tmp_path / "later", tmp_path / "missing"
+    texts = {
+        "plain": "\n==> other <==\nx\n",
+        "record": f"first\n\n==> {later} <==\nnot it\n\n==> {missing} <==\nnor this\n",
+        "later": f"==> {tmp_path}/plain <==\n\n==> {later} <==\n",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    answer = loop.read_many([*(str(tmp_path / name) for name in texts), str(missing)])
+    assert answer == {str(tmp_path / name): text for name, text in texts.items()}
+
+
+def test_the_kernels_own_files_are_read(loop):
+    paths = ["/proc/sys/kernel/ostype", "/proc/self/mem", "/proc/sys/kernel/osrelease"]
+    assert loop.read_many(paths) == {paths[0]: "Linux\n", paths[2]: f"{os.uname().release}\n"}
+
+
+@pytest.mark.parametrize("text", ["", "one line", "one line\n", "Füße 'n' \"quotes\" $(x)\n\n"])
+def test_what_is_written_is_there(loop, tmp_path, text):
+    loop.write(str(tmp_path / "a file"), text)
+    assert (tmp_path / "a file").read_text() == text
+
+
+def test_a_file_that_keeps_something_else_says_what(loop):
+    with pytest.raises(FileTrouble, match="/dev/null reads back ''; expected 'lost'"):
+        loop.write("/dev/null", "lost")
+    loop.write("/dev/null", "lost", kept=False)
+
+
+def test_a_file_that_cannot_be_written_says_why(loop, tmp_path):
+    with pytest.raises(FileTrouble, match="No space left on device"):
+        loop.write("/dev/full", "x")
+    with pytest.raises(FileTrouble, match="No such file or directory"):
+        loop.write(str(tmp_path / "none" / "x"), "x")
+
+
+def test_a_file_is_put_with_its_mode_and_only_once(loop, tmp_path):
+    source, target = tmp_path / "source", tmp_path / "new folder" / "it's the target"
+    source.write_bytes(os.urandom(300_000))
+    assert loop.put(source, str(target), mode=0o700)
+    assert target.read_bytes() == source.read_bytes()
+    assert stat.S_IMODE(target.stat().st_mode) == 0o700
+    first = target.stat().st_ino
+    assert not loop.put(source, str(target), mode=0o640)
+    assert target.stat().st_ino == first
+    assert stat.S_IMODE(target.stat().st_mode) == 0o640
+
+
+def test_a_changed_file_is_put_again(loop, tmp_path):
+    source, target = tmp_path / "source", tmp_path / "target"
+    for text in ("one", "two", ""):
+        source.write_text(text)
+        assert loop.put(source, str(target))
+        assert target.read_text() == text
+
+
+def test_a_file_that_cannot_be_put_leaves_nothing(loop, tmp_path):
+    source = tmp_path / "source"
+    source.write_text("x")
+    (tmp_path / "in the way").mkdir()
+    with pytest.raises(FileTrouble, match="there is no file"):
+        loop.put(tmp_path / "none", str(tmp_path / "target"))
+    with pytest.raises(FileTrouble, match="cannot be copied"):
+        loop.put(source, str(tmp_path / "in the way"))
+    with pytest.raises(FileTrouble, match="Not a directory"):
+        loop.put(source, str(source / "below" / "target"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in the way", "source"]
+
+
+def test_a_file_is_fetched_with_its_mode(loop, tmp_path):
+    (tmp_path / "there").write_bytes(os.urandom(300_000))
+    (tmp_path / "there").chmod(0o751)
+    assert loop.get(str(tmp_path / "there"), tmp_path / "here") == tmp_path / "here"
+    assert (tmp_path / "here").read_bytes() == (tmp_path / "there").read_bytes()
+    assert stat.S_IMODE((tmp_path / "here").stat().st_mode) == 0o751
+
+
+def test_a_file_that_cannot_be_fetched_leaves_nothing(loop, tmp_path):
+    with pytest.raises(FileTrouble, match="No such file"):
+        loop.get(str(tmp_path / "none"), tmp_path / "here")
+    (tmp_path / "there").write_text("x")
+    with pytest.raises(FileTrouble, match=os.strerror(errno.ENOENT)):
+        loop.get(str(tmp_path / "there"), tmp_path / "no folder" / "here")
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.filterwarnings(  # paramiko reads ahead in a thread of its own, which says so too
+    "ignore::pytest.PytestUnhandledThreadExceptionWarning"
+)
+@pytest.mark.parametrize("way", ["put", "get"])
+def test_a_link_that_drops_during_a_copy_leaves_no_half_file(sshd, tmp_path, way):
+    sshd.trust()
+    source, target = tmp_path / "source", tmp_path / "target"
+    with source.open("wb") as file:
+        file.truncate(400 << 20)
+    with Board("loop", SshTransport(sshd.target)) as board:
+        server = board.check("echo $PPID").stdout.strip()
+        # Ended by a process of its own, as soon as there is half a file.
+        line = 'until [ -s "$0.part" ]; do sleep 0.01; done; kill -KILL "$1"'
+        killer = os.spawnlp(os.P_NOWAIT, "sh", "sh", "-c", line, str(target), server)
+        with pytest.raises(BoardLost):
+            getattr(board, way)(str(source), str(target))
+        os.waitpid(killer, 0)
+        assert not target.exists()
+        source.write_text("small")
+        getattr(board, way)(str(source), str(target))
+    assert target.read_text() == "small"
+
+
+class Counting(SshTransport):
+    trips = 0
+
+    def run(self, command, *, timeout, stdin=b""):
+        self.trips += 1
+        return super().run(command, timeout=timeout, stdin=stdin)

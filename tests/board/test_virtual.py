@@ -1,0 +1,147 @@
+"""The life of a virtual board: pristine after a reset, alone on its disk, found by everyone."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import labkit
+from labkit.errors import BoardLost, BoardUnknown, BoardUnreachable, PortTaken, VirtualError
+from labkit.virtual import VirtualMachine, machines, virtual_board
+
+A, B = "debian-12@a", "debian-12@b"
+
+
+@pytest.fixture
+def two(board):
+    """Names for two more boards beside the shared one; they are thrown away afterwards."""
+    yield A, B
+    for name in (A, B):
+        VirtualMachine(name).down()
+
+
+def test_the_board_is_among_the_machines(board, board_name):
+    machine = VirtualMachine(board_name)
+    assert machine in machines()
+    assert machine.running
+    assert board.virtual
+    assert board.address == f"lab@127.0.0.1:{machine.port}"
+
+
+def test_a_reset_brings_a_pristine_disk_and_the_right_time(board, board_name):
+    port = VirtualMachine(board_name).port
+    board.write("/home/lab/mark", "was here\n")
+    board.check("date --set '2001-02-03'; touch /etc/mark", sudo=True)
+    board.reset()
+    assert abs(float(board.check("date +%s.%N").stdout) - time.time()) < 2
+    assert board.read_many(["/home/lab/mark", "/etc/mark"]) == {}
+    assert board.facts.machine == "aarch64"
+    assert VirtualMachine(board_name).port == port
+
+
+def test_a_reset_takes_seconds(board):
+    began = time.monotonic()
+    board.reset()
+    board.check("true")
+    assert time.monotonic() - began < 10
+
+
+def test_two_boards_from_one_image_share_nothing(two):
+    with labkit.open_board(A) as a, labkit.open_board(B) as b:
+        assert drawn(a).isdisjoint(drawn(b))
+        assert a.address != b.address
+        a.write("/home/lab/mark", "a\n")
+        assert b.read_many(["/home/lab/mark"]) == {}
+        b.write("/home/lab/mark", "b\n")
+        b.check("sync")
+        assert a.read("/home/lab/mark") == "a\n"
+
+
+def test_a_restored_board_draws_other_random_numbers_than_before(two):
+    with labkit.open_board(A) as a:
+        before = drawn(a)
+        a.reset()
+        assert before.isdisjoint(drawn(a))
+
+
+def test_two_processes_get_the_same_board(two):
+    program = (
+        "import labkit; board = labkit.open_board('debian-12@a'); "
+        "board.check('echo here >>seen'); print(board.address)"
+    )
+    line = [sys.executable, "-W", "error", "-c", program]
+    both = [subprocess.Popen(line, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [process.communicate(timeout=60)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert said[0] == said[1] != ""
+    with labkit.open_board(A) as board:
+        assert board.read("/home/lab/seen") == "here\nhere\n"
+
+
+def test_a_killed_machine_is_lost_and_comes_back_without_cleaning(two, eventually):
+    with labkit.open_board(A) as board:
+        board.write("/home/lab/mark", "before\n")
+        process = int((VirtualMachine(A).folder / "qemu.pid").read_text())
+        # Killed by the board itself, so to say: by who reads the first word it says.
+        threading.Thread(target=kill_at_first_word, args=(VirtualMachine(A), process)).start()
+        with pytest.raises(BoardLost) as lost:
+            board.run("sleep 300")
+        assert "\n" not in str(lost.value)
+        with pytest.raises(BoardUnreachable):
+            board.run("true")
+    assert not VirtualMachine(A).running
+    with labkit.open_board(A) as board:
+        assert board.check("uname -m").stdout == "aarch64\n"
+        assert board.read_many(["/home/lab/mark"]) == {}
+
+
+def test_a_board_taken_down_is_gone_and_so_are_its_files(two):
+    machine = VirtualMachine(A)
+    labkit.open_board(A).close()
+    process = int((machine.folder / "qemu.pid").read_text())
+    machine.down()
+    machine.down()
+    assert not machine.running
+    assert not machine.folder.exists()
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
+
+
+def test_a_port_somebody_listens_on_is_not_taken(two):
+    with listening() as port:
+        with pytest.raises(PortTaken, match=f"port {port} of this machine is in use") as taken:
+            virtual_board(A, port=port)
+        assert "\n" not in str(taken.value)
+    assert not VirtualMachine(A).running
+    with virtual_board(A, port=port) as board:
+        assert board.check("echo hello").stdout == "hello\n"
+        assert board.address.endswith(f":{port}")
+
+
+def test_a_name_without_a_platform_is_no_virtual_board():
+    assert virtual_board("debian-13@x") is None
+    with pytest.raises(BoardUnknown):
+        labkit.open_board("debian-13@x")
+
+
+@pytest.mark.parametrize("name", ["debian-12@", "debian-12@../x", "debian-12@a b", "debian-12@a/b"])
+def test_a_name_that_would_be_trouble_as_a_folder_is_refused(name):
+    with pytest.raises((VirtualError, BoardUnknown)) as refused:
+        labkit.open_board(name)
+    assert "\n" not in str(refused.value)
+
+
+def drawn(board):
+    return set(board.check("for i in 1 2 3; do cat /proc/sys/kernel/random/uuid; done").lines)
+
+
+@contextmanager
+def listening():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]

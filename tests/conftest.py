@@ -1,0 +1,28 @@
+"""What all tests share: nothing of the user's own is read, and waiting is for a condition."""
+
+import time
+
+import pytest
+
+
+@pytest.fixture(autouse=True, scope="session")
+def nothing_of_the_users_own(tmp_path_factory):
+    """No boards, trusted keys or passwords but those of the tests; the image cache is kept."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LABKIT_CONFIG", str(tmp_path_factory.mktemp("config")))
+        patch.setenv("LABKIT_SSH_CONFIG", str(tmp_path_factory.mktemp("ssh") / "none"))
+        patch.delenv("LABKIT_SUDO_PASSWORD", raising=False)
+        yield
+
+
+@pytest.fixture(scope="session")
+def eventually():
+    """Wait until something is so; fail where it is not within a few seconds."""
+
+    def wait(what, within=10.0):
+        until = time.monotonic() + within
+        while not what():
+            assert time.monotonic() < until, f"not so after {within:g} s"
+            time.sleep(0.02)
+
+    return wait

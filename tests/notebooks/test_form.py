@@ -1,0 +1,55 @@
+"""The form every notebook of the guide keeps."""
+
+import ast
+
+import pytest
+
+from labkit.guide import find
+from labkit.guide.outputs import COMPARED
+
+nbformat = pytest.importorskip("nbformat")
+NOTEBOOKS = find()
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=[each.name for each in NOTEBOOKS])
+def cells(request):
+    return nbformat.read(request.param.path, as_version=4).cells
+
+
+def code(cells):
+    return [cell for cell in cells if cell.cell_type == "code"]
+
+
+def test_it_begins_with_a_title_what_you_will_do_and_how_long_it_takes(cells):
+    first = cells[0].source
+    assert first.startswith("# ")
+    assert "**You will**" in first
+    assert "**Time:**" in first
+
+
+def test_its_parameters_are_the_platform_and_the_board(cells):
+    tagged = [cell for cell in code(cells) if "parameters" in cell.metadata.get("tags", [])]
+    assert [cell.source for cell in tagged] == ['platform = "debian-12"\nboard_name = ""']
+
+
+def test_only_the_outputs_that_are_compared_are_kept(cells):
+    for cell in code(cells):
+        compared = COMPARED in cell.metadata.get("tags", [])
+        assert bool(cell.outputs) == compared, cell.source
+
+
+def test_its_code_is_plain_python_with_no_magic_and_no_trailing_semicolon(cells):
+    for cell in code(cells):
+        ast.parse(cell.source)
+        assert not cell.source.rstrip().endswith(";")
+
+
+def test_a_text_cell_is_short_enough_to_be_read(cells):
+    for cell in cells[1:]:
+        if cell.cell_type == "markdown":
+            assert len(cell.source.split()) <= 190, cell.source
+
+
+def test_it_ends_by_saying_what_was_changed_on_the_board(cells):
+    texts = [cell.source for cell in cells if cell.cell_type == "markdown"]
+    assert "**What was changed on the board:**" in texts[-1]

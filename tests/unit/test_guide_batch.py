@@ -1,0 +1,288 @@
+"""Runs without a board: notebooks that need none, and a stand-in for what is reset."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+
+import nbformat.v4 as v4
+import pytest
+
+from labkit.boards import Board, Facts, inventory
+from labkit.boards.local import LocalTransport
+from labkit.errors import BoardUnknown, BoardUnreachable, BootFailed, GuideError, PlatformError
+from labkit.guide import Notebook, run, run_guide
+
+PARAMETERS = 'platform = "debian-12"\nboard_name = ""\nrounds = 1'
+FACTS = Facts(
+    *("Debian", "debian", "6.1.0", "aarch64", "", "QEMU max", 2, frozenset()),
+    *(64, 4096, 2**30, (), 0, True),
+)
+
+
+@dataclass
+class StandIn:
+    """Says to the runner that there is a machine, and counts how often it is reset."""
+
+    resets: int = 0
+    trouble: list[Exception] = field(default_factory=list)
+
+    def reset(self):
+        self.resets += 1
+        if self.trouble:
+            raise self.trouble.pop()
+        return LocalTransport()
+
+
+class StandInBoard(Board):
+    facts = FACTS
+
+
+@pytest.fixture(autouse=True)
+def machine(tmp_path, monkeypatch):
+    machine = StandIn()
+    made = {"debian-12": machine, "real": None}
+
+    def make(name):
+        if name not in made:
+            return None
+        return StandInBoard(name, LocalTransport(), platform="debian-12", machine=made[name])
+
+    monkeypatch.setattr("labkit.boards.opener._maker", make)
+    monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    return machine
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(name, *sources):
+        path = tmp_path / "notebooks" / f"{name}.ipynb"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        first = v4.new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]})
+        cells = [v4.new_markdown_cell("# T"), first, *map(v4.new_code_cell, sources)]
+        path.write_text(v4.writes_json(v4.new_notebook(cells=cells)))
+        return Notebook(path, name)
+
+    return write
+
+
+def outcomes(summary):
+    return [row.outcome for row in summary.rows]
+
+
+def outputs(path):
+    text = [
+        "".join(output.get("text", output.get("data", {}).get("text/plain", "")))
+        for cell in json.loads(path.read_text())["cells"]
+        for output in cell.get("outputs", [])
+    ]
+    return "".join(text)
+
+
+def test_a_run(tmp_path, write, machine):
+    judge = (
+        "from labkit import claims\n"
+        "_ = claims.cite('c1.0-05', source='go.dev', outcome='fails')\n"
+        "_ = claims.cite('c1.0-05', source='go.dev', outcome='fails')"
+    )
+    show = "import os\nprint(platform, repr(board_name), rounds, os.getcwd())"
+    told = []
+    results = tmp_path / "results {run}"  # papermill would fill braces in
+    summary = run(
+        [write("01/1.0-all-well", show, judge), write("01/1.1-raises", "1/0")],
+        "debian-12",
+        parameters={"rounds": "7"},
+        results=results,
+        report=told.append,
+    )
+    well, wrong = summary.rows
+    folder = results / "debian-12"
+
+    assert (well.outcome, well.cells, well.verdicts) == ("passed", 4, {"fails": 1})
+    assert f"debian-12 '' 7 {tmp_path / 'notebooks/01'}" in outputs(
+        folder / "01/1.0-all-well.ipynb"
+    )
+    assert (folder / "01/1.0-all-well.verdicts.jsonl").exists()
+
+    assert (wrong.outcome, wrong.cells, wrong.verdicts) == ("failed", 3, {})
+    assert wrong.message.startswith("In [3] ZeroDivisionError: division by zero")
+    assert (folder / "01/1.1-raises.ipynb").exists()
+
+    assert (summary.exit_code, summary.emulated, summary.kernel) == (1, True, "6.1.0")
+    assert (folder / "summary.md").exists()
+    assert machine.resets == 2, "once before each"
+    assert [(p.number, p.cell, p.cells) for p in told if not p.row][:3] == [
+        *((1, 0, 0), (1, 1, 4), (1, 2, 4)),
+    ]
+    assert [p.row for p in told if p.row] == [well, wrong]
+    assert not [path for path in folder.rglob(".*") if path.is_file()]
+
+
+def test_fail_fast(write):
+    chosen = [write("a", "1/0"), write("b"), write("c")]
+    summary = run(chosen, "debian-12", fail_fast=True)
+    assert outcomes(summary) == ["failed", "skipped", "skipped"]
+    assert summary.exit_code == 1
+
+
+def test_a_dead_kernel_and_a_slow_cell_are_failures(tmp_path, write):
+    dead, slow = (
+        write("dead", "import os\nos._exit(1)"),
+        write("slow", "import time\ntime.sleep(60)"),
+    )
+    summary = run([dead, slow], "debian-12", cell_timeout=3)
+    assert outcomes(summary) == ["failed", "failed"]
+    assert summary.rows[0].message.startswith("In [3] the notebook's kernel died")
+    assert summary.rows[1].message.startswith("In [3] the cell ran past 3 s")
+    text = (tmp_path / "results/debian-12/slow.ipynb").read_text()
+    assert "ran past 3 s and was ended. The run stopped there." in text
+
+
+def test_a_board_that_cannot_be_reset_fails_its_notebook_only(tmp_path, write, machine):
+    stale = tmp_path / "results/debian-12/a.ipynb"
+    stale.parent.mkdir(parents=True)
+    stale.write_text("from an earlier run")
+    machine.trouble.append(BootFailed("the machine ended"))
+    summary = run([write("a"), write("b")], "debian-12")
+    assert outcomes(summary) == ["failed", "passed"]
+    assert summary.rows[0].message == "BootFailed: the machine ended"
+    assert not stale.exists()
+
+
+def test_a_real_board_is_never_reset(write, monkeypatch):
+    def refuse(self):
+        raise AssertionError("reset of a real board")
+
+    monkeypatch.setattr(StandInBoard, "reset", refuse)
+    summary = run([write("a", "assert board_name == 'real'")], "debian-12", "real")
+    assert outcomes(summary) == ["passed"], summary.rows
+
+
+class TestBeforeAnythingRuns:
+    @pytest.fixture(autouse=True)
+    def nothing_ran(self, machine, monkeypatch):
+        def refuse(*_, **__):
+            raise AssertionError("something ran")
+
+        monkeypatch.setattr("labkit.guide.batch.execute", refuse)
+        yield
+        assert machine.resets == 0
+
+    def test_an_unknown_platform(self, write):
+        with pytest.raises(PlatformError, match="no platform 'debian-11'; expected one of debian-"):
+            run([write("a")], "debian-11")
+
+    def test_an_unknown_parameter(self, write):
+        with pytest.raises(GuideError, match="has a parameter 'x'; expected one of"):
+            run([write("a")], "debian-12", parameters={"x": 1})
+
+    def test_an_unknown_board(self, write):
+        with pytest.raises(BoardUnknown, match="no board 'nobody'"):
+            run([write("a")], "debian-12", "nobody")
+
+    def test_an_unknown_notebook(self, write):
+        write("00-start-here")
+        with pytest.raises(GuideError, match="expected 00-start-here"):
+            run_guide(["00-start-hare"])
+
+    def test_a_board_of_another_kind(self, write):
+        with pytest.raises(
+            GuideError, match=r"a raspberry-pi-5; expected debian-12\. Next: --plat"
+        ):
+            run([write("a")], "debian-12", "raspberry-pi-5@two")
+        inventory.add(inventory.Entry("mine", "10.0.0.1", "raspberry-pi-5"))
+        try:
+            with pytest.raises(GuideError, match="mine is a raspberry-pi-5"):
+                run([write("a")], "debian-12", "mine")
+        finally:
+            inventory.remove("mine")
+
+    def test_a_board_out_of_reach(self, write, monkeypatch):
+        def away(self):
+            raise BoardUnreachable("no answer")
+
+        monkeypatch.setattr(StandInBoard, "facts", property(away))
+        with pytest.raises(BoardUnreachable):
+            run([write("a")], "debian-12")
+
+    def test_two_notebooks_with_one_result(self, write):
+        one, two = write("x/a"), write("y/a")
+        with pytest.raises(GuideError, match="2 notebooks would become"):
+            run([Notebook(one.path, "a"), Notebook(two.path, "a")], "debian-12")
+
+    def test_a_result_over_its_source(self, tmp_path, write):
+        notebook = write("debian-12/a")
+        with pytest.raises(GuideError, match="would overwrite"):
+            run([Notebook(notebook.path, "a")], "debian-12", results=tmp_path / "notebooks")
+
+    def test_a_results_folder_that_is_a_file(self, tmp_path, write):
+        (tmp_path / "results").touch()
+        with pytest.raises(GuideError, match=r"cannot be made.*--results"):
+            run([write("a")], "debian-12")
+
+    def test_a_second_run_on_the_same_board(self, write):
+        from labkit.guide.reservation import reserved
+
+        with (
+            reserved("debian-12", keep=True),
+            pytest.raises(GuideError, match="another labkit run uses the board debian-12"),
+        ):
+            run([write("a")], "debian-12")
+
+
+INTERRUPTED = """
+import sys
+sys.path.insert(0, {tests!r})
+import pathlib, test_guide_batch as here
+from labkit.boards import opener
+from labkit.boards.local import LocalTransport
+from labkit.guide import run_guide
+opener._maker = lambda name: here.StandInBoard(
+    name, LocalTransport(), platform="debian-12", machine=here.StandIn())
+sys.exit(run_guide(["a", "b"]))
+"""
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_ctrl_c_leaves_a_summary_and_no_kernel(tmp_path, write, eventually, times):
+    write("00-start-here")
+    note = "import os, pathlib, time\npathlib.Path('pid').write_text(str(os.getpid()))"
+    write(
+        "a",
+        "print('begun')",
+        f"{note}\ntry:\n    time.sleep(99)\nfinally:\n    open('undone', 'w')",
+    )
+    write("b")
+    script = INTERRUPTED.format(tests=os.path.dirname(__file__))  # noqa: PTH120
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    pid = tmp_path / "notebooks/pid"
+    eventually(lambda: pid.exists() and pid.read_text(), within=30)
+    for _ in range(times):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.05)
+    out, err = process.communicate(timeout=30)
+
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    assert "1 stopped, 1 skipped" in out
+    eventually(lambda: not alive(int(pid.read_text())))
+    folder = tmp_path / "results/debian-12"
+    assert "stopped" in (folder / "summary.md").read_text()
+    assert "begun" in outputs(folder / "a.ipynb")
+    assert "Ctrl-C stopped the run here." in (folder / "a.ipynb").read_text()
+    if times == 1:
+        assert (tmp_path / "notebooks/undone").exists(), "the cell could not clean up"
+
+
+def alive(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,0 +1,64 @@
+"""What holds between the parts: the error tree, the packages, the versions."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import labkit
+from labkit import errors
+from labkit.virtual import programs
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_drawing_of_the_error_tree_shows_every_error_and_no_other():
+    drawn = re.findall(r"^    [│ ├└─]*(\w+)(?=\s|$)", errors.__doc__, re.MULTILINE)
+    assert sorted(set(drawn) & set(errors.__all__)) == sorted(errors.__all__)
+    classes = [name for name in vars(errors) if isinstance(vars(errors)[name], type)]
+    assert sorted(classes) == sorted(errors.__all__)
+
+
+def test_an_error_is_one_line_of_what_was_found_what_was_expected_and_what_to_type():
+    error = errors.BoardError("no answer", expected="one", todo="labkit doctor")
+    assert str(error) == "no answer; expected one. Next: labkit doctor"
+    assert isinstance(error, errors.LabError)
+
+
+def test_every_program_labkit_calls_comes_with_a_package_that_setup_installs():
+    listed = (ROOT / "binder/apt.txt").read_text().split()
+    needed = {program.package for program in (*programs.RUN, *programs.BUILD)}
+    assert needed <= set(listed)
+    assert listed == sorted(listed)
+
+
+def test_the_versions_of_packages_are_pinned_and_only_in_the_requirements():
+    for name in ("requirements.txt", "requirements-dev.txt"):
+        lines = [
+            line for line in (ROOT / name).read_text().splitlines() if line[:1] not in ("", "#")
+        ]
+        assert all(re.fullmatch(r"[\w-]+==[\w.]+", line) for line in lines)
+        names = [line.partition("==")[0] for line in lines]
+        assert names == sorted(names)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["dynamic"] == ["dependencies", "optional-dependencies"]
+    assert labkit.__version__ == project["version"]
+
+
+@pytest.mark.parametrize("slow", ["pandas", "paramiko", "matplotlib", "papermill", "rich"])
+def test_importing_labkit_does_not_import(slow):
+    line = f"import labkit, sys; sys.exit({slow!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", line], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "labkit").rglob("*.py")), ids=lambda p: p.name)
+def test_a_public_name_that_a_module_promises_is_there(path):
+    tree = path.read_text()
+    if "__all__" not in tree:
+        pytest.skip("promises nothing")
+    module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    names = __import__(module, fromlist=["__all__"])
+    assert [name for name in names.__all__ if not hasattr(names, name)] == []

@@ -1,0 +1,132 @@
+"""What a running kernel says: the questions work in a real shell, the answers are understood."""
+
+import pytest
+
+from labkit.boards import Board
+from labkit.boards.local import LocalTransport
+from labkit.kernel import read_runtime
+from labkit.kernel.runtime import is_runtime_key, parse_runtime
+
+
+class Counting(LocalTransport):
+    trips = 0
+
+    def run(self, command, *, timeout, stdin=b""):
+        self.trips += 1
+        return super().run(command, timeout=timeout, stdin=stdin)
+
+
+def test_this_machine_answers_in_one_trip():
+    transport = Counting()
+    runtime = read_runtime(Board("here", transport), root=False)
+    assert transport.trips == 1
+    with open("/proc/sys/kernel/osrelease") as release:
+        assert runtime.kernel == release.read().strip()
+    assert runtime.release[0] >= 4
+    assert runtime.page_size in (4096, 16384, 65536)
+    assert runtime.cmdline.text
+
+
+# What Debian 12's kernel said to a user in no group, and to root: booted for this test with
+# QEMU 7.2, -M virt,virtualization=on -cpu max. The processor's features are shortened.
+USER = {
+    "uid": "1000",
+    "kernel": "6.1.0-56-arm64",
+    "build": "#1 SMP Debian 6.1.192-2 (2026-11-16)",
+    "page_size": "4096",
+    "cmdline": "rdinit=/probe console=ttyAMA0 quiet psi=1",
+    "hwcaps": "Features\t: fp asimd evtstrm aes pmull atomics sve sve2",
+    "cgroup": "cgroup2fs",
+    "controllers": "cpuset cpu io memory hugetlb pids rdma misc",
+    "thp": "[always] madvise never",
+    "psi": "some avg10=5.61 avg60=1.66 avg300=0.38 total=1332681",
+    "cpufreq": "",
+    "kvm": "/dev/kvm",
+    "kvm_open": "",
+    "log": "",
+}
+ROOT = {
+    "kvm_open": "yes",
+    "log": "readable\n[    0.000000] Booting Linux on physical CPU 0x0000000000 [0x000f0510]\n"
+    "[    2.476700] kvm [1]: IPA Size Limit: 48 bits\n"
+    "[    2.486923] kvm [1]: vgic interrupt IRQ9\n"
+    "[    2.510712] kvm [1]: VHE mode initialized successfully",
+}
+
+
+def test_what_a_user_and_root_said_comes_together():
+    runtime = parse_runtime(USER, ROOT)
+    assert runtime.release == (6, 1, 0)
+    assert runtime.preemption == ""
+    assert runtime.thp == "always"
+    assert runtime.psi
+    assert (runtime.kvm_device, runtime.kvm_by_user, runtime.kvm_by_root) == (True, False, True)
+    assert runtime.kvm_mode == "VHE"
+    assert runtime.answer("hwcap.atomics") == "present"
+    assert runtime.answer("hwcap.mte") == "absent"
+    assert runtime.answer("cgroup.memory") == "present"
+    assert runtime.answer("cpufreq_driver") == "absent"
+    assert runtime.answer("preemption") == "none or voluntary"
+
+
+def test_what_only_root_could_tell_stays_open():
+    runtime = parse_runtime(USER, {})
+    assert runtime.kvm_mode is None
+    assert runtime.kvm_by_root is None
+    assert runtime.answer("kvm_mode") is None
+    assert runtime.answer("kvm_by_root") is None
+    assert runtime.answer("kvm_by_user") == "no"
+
+
+@pytest.mark.parametrize(
+    ("log", "mode"),
+    [
+        ("kvm [1]: Hyp mode initialized successfully", "nVHE"),
+        ("kvm [1]: Hyp nVHE mode initialized successfully", "nVHE"),
+        ("kvm [1]: VHE mode initialized successfully", "VHE"),
+        ("kvm [1]: Protected nVHE mode initialized successfully", "Protected nVHE"),
+        ("kvm [1]: HYP mode not available", ""),
+        ("Booting Linux on physical CPU 0x0", ""),
+        ("", None),
+    ],
+)
+def test_what_the_log_says_of_kvm(log, mode):
+    assert parse_runtime(USER, {"log": f"readable\n[    0.3] {log}"}).kvm_mode == mode
+
+
+@pytest.mark.parametrize(
+    ("build", "word"),
+    [
+        ("#1 SMP PREEMPT_RT Debian 6.1.192-1 (2025-11-06)", "PREEMPT_RT"),
+        ("#1 SMP PREEMPT Debian 1:6.12.34-1+rpt1~bookworm (2025-06-26)", "PREEMPT"),
+        ("#85-Ubuntu SMP PREEMPT_DYNAMIC Thu Sep 18", "PREEMPT_DYNAMIC"),
+    ],
+)
+def test_preemption_is_a_word_of_uname(build, word):
+    assert parse_runtime({**USER, "build": build}, {}).preemption == word
+
+
+def test_no_device_is_opened_by_nobody():
+    runtime = parse_runtime({**USER, "kvm": ""}, {})
+    assert runtime.answer("kvm_device") == "absent"
+    assert runtime.answer("kvm_by_root") == "no"
+
+
+def test_a_board_that_says_nothing_is_not_known_rather_than_failed():
+    runtime = parse_runtime({}, {})
+    assert runtime.answer("kernel") is None
+    assert runtime.answer("page_size") is None
+    assert runtime.answer("kvm_mode") is None
+
+
+def test_several_policies_have_one_driver():
+    assert parse_runtime({**USER, "cpufreq": "cpufreq-dt\ncpufreq-dt"}, {}).cpufreq_driver == (
+        "cpufreq-dt"
+    )
+
+
+def test_keys():
+    assert is_runtime_key("kvm_mode")
+    assert is_runtime_key("cgroup.cpu")
+    assert not is_runtime_key("cgroup.")
+    assert not is_runtime_key("hz")
