@@ -25,7 +25,9 @@ guide: setup
 
 lab: setup
 	@$(LABKIT) board up $(PLATFORM)
-	@$(VENV)/bin/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/00-start-here.ipynb
+	@$(VENV)/bin/jupyter lab --log-level=WARN --ServerApp.root_dir=notebooks \
+		--LabApp.default_url=/lab/tree/00-start-here.ipynb \
+		$(if $(filter 0,$(shell id -u)),--allow-root)
 
 test: setup-dev
 	@$(VENV)/bin/pytest

@@ -1,6 +1,7 @@
 """What all tests share: nothing of the user's own is read, and waiting is for a condition."""
 
 import time
+from pathlib import Path
 
 import pytest
 
@@ -26,3 +27,17 @@ def eventually():
             time.sleep(0.02)
 
     return wait
+
+
+@pytest.fixture(scope="session")
+def ended():
+    """Whether a process of this machine is gone, or a zombie nobody has asked for yet."""
+
+    def ended(process):
+        try:
+            stat = Path(f"/proc/{int(process)}/stat").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        return stat.rpartition(")")[2].split()[0] == "Z"
+
+    return ended

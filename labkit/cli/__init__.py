@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from labkit.cli import boards, doctor, image, run
+from labkit.cli.words import say
 from labkit.errors import LabError
 
 __all__ = ["app", "main"]
@@ -53,8 +54,8 @@ def main() -> None:
     try:
         app()
     except LabError as error:
-        print(f"labkit: {error}", file=sys.stderr)
+        say(f"labkit: {error}", to=sys.stderr)
         sys.exit(3)
     except KeyboardInterrupt:
-        print("labkit: stopped", file=sys.stderr)
+        say("labkit: stopped", to=sys.stderr)
         sys.exit(130)

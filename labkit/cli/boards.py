@@ -14,6 +14,7 @@ from labkit.boards import inventory, open_board
 from labkit.boards.inventory import Entry
 from labkit.boards.opener import LOCAL, ssh_target
 from labkit.cli.tables import show
+from labkit.cli.words import say
 from labkit.errors import BoardUnknown, HostKeyUnknown, NotVirtual
 from labkit.virtual import VirtualMachine, machines, virtual_board
 
@@ -58,8 +59,8 @@ def up(
     board = virtual_board(name, port=port)
     assert board is not None
     with board:
-        print(f"{board}\nup in {time.monotonic() - began:.1f} s at {board.address}")
-    print(f"Next: labkit board shell {name}")
+        say(f"{board}\nup in {time.monotonic() - began:.1f} s at {board.address}")
+    say(f"Next: labkit board shell {name}")
 
 
 @app.command()
@@ -72,7 +73,7 @@ def down(
         raise typer.BadParameter("name a board, or say --all")
     for machine in machines() if everything else [_virtual(name)]:
         machine.down()
-        print(f"{machine.name} is down")
+        say(f"{machine.name} is down")
 
 
 @app.command()
@@ -80,7 +81,7 @@ def reset(name: Name) -> None:
     """Bring a virtual board back to its first moment, in a second."""
     began = time.monotonic()
     way = _virtual(name).reset()
-    print(f"{name} is as new, in {time.monotonic() - began:.1f} s, at {way.address}")
+    say(f"{name} is as new, in {time.monotonic() - began:.1f} s, at {way.address}")
 
 
 @app.command()
@@ -143,8 +144,8 @@ def add(
     """Note a board of your own. Nothing is changed on it."""
     platforms.get(platform)
     file = inventory.add(Entry(name, host, platform, user, port, key, jump))
-    print(f"{name} is noted in {file}")
-    print(f"Next: labkit board {'info' if host == LOCAL else 'trust'} {name}")
+    say(f"{name} is noted in {file}")
+    say(f"Next: labkit board {'info' if host == LOCAL else 'trust'} {name}")
 
 
 @app.command()
@@ -157,7 +158,7 @@ def remove(name: Annotated[str, typer.Argument(help="A board you added.")]) -> N
     if entry and entry.host != LOCAL:
         target = ssh_target(entry)
         hostkeys.forget(target.host, target.port)
-    print(f"{name} is forgotten")
+    say(f"{name} is forgotten")
 
 
 @app.command()
@@ -179,14 +180,14 @@ def trust(
     target = ssh_target(entry)
     key = shown_key(target)
     shown = hostkeys.fingerprint(key)
-    print(f"{target} shows {shown}")
+    say(f"{target} shows {shown}")
     if fingerprint and fingerprint != shown.split()[1]:
         raise HostKeyUnknown(f"{target} shows {shown}", expected=fingerprint)
     if not fingerprint:
-        print("On the board: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub (or its other keys)")
+        say("On the board: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub (or its other keys)")
         typer.confirm("Is it the same there?", abort=True)
     file = hostkeys.trust(target.host, target.port, key)
-    print(f"trusted; noted in {file}\nNext: labkit board info {name}")
+    say(f"trusted; noted in {file}\nNext: labkit board info {name}")
 
 
 def _virtual(name: str) -> VirtualMachine:

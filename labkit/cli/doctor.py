@@ -19,6 +19,7 @@ from labkit import golang, platforms
 from labkit.boards import inventory
 from labkit.boards.places import cache_folder
 from labkit.cli.tables import show
+from labkit.cli.words import say, typed
 from labkit.errors import LabError
 from labkit.virtual import images, programs, qemu
 from labkit.virtual.builder import SPACE
@@ -66,9 +67,11 @@ def doctor(
     if as_json:
         print(json.dumps([asdict(finding) for finding in findings], indent=1))
     else:
-        rows = [(f.what, "ok" if f.ok else "MISSING", f.found, f.todo) for f in findings]
+        rows = [
+            (f.what, "ok" if f.ok else "MISSING", typed(f.found), typed(f.todo)) for f in findings
+        ]
         show(("", "", "found", "what to type"), rows)
-        print("All is there. Next: make guide" if well else "Some things are missing, as above.")
+        say("All is there. Next: make guide" if well else "Some things are missing, as above.")
     sys.exit(0 if well else 1)
 
 

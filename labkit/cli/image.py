@@ -9,6 +9,7 @@ import typer
 
 from labkit import platforms
 from labkit.cli.tables import show
+from labkit.cli.words import say
 from labkit.errors import VirtualError
 from labkit.virtual import ensure_image, images, machines
 
@@ -26,7 +27,7 @@ def build(
 ) -> None:
     """Build a platform's image, if it is not there."""
     image = ensure_image(platforms.get(platform), anew=again)
-    print(f"{image.folder}, {image.size / 2**20:.0f} MiB\nNext: labkit board up {platform}")
+    say(f"{image.folder}, {image.size / 2**20:.0f} MiB\nNext: labkit board up {platform}")
 
 
 @app.command("list")
@@ -55,8 +56,8 @@ def export(
     It holds the keys of that virtual board; they open no other.
     """
     images.export(platforms.get(platform), file)
-    print(f"{file}, {file.stat().st_size / 2**20:.0f} MiB, and {file.name}.sha256")
-    print(f"Next: copy both, then there: labkit image import {file.name}")
+    say(f"{file}, {file.stat().st_size / 2**20:.0f} MiB, and {file.name}.sha256")
+    say(f"Next: copy both, then there: labkit image import {file.name}")
 
 
 @app.command("import")
@@ -65,7 +66,7 @@ def import_image(
 ) -> None:
     """Take an exported image in, checked against its sums."""
     image = images.import_file(file)
-    print(f"{image.folder}\nNext: labkit board up {image.platform}")
+    say(f"{image.folder}\nNext: labkit board up {image.platform}")
 
 
 @app.command()
@@ -77,4 +78,4 @@ def remove(platform: Platform) -> None:
             f"{', '.join(in_use)} runs on this image", todo=f"labkit board down {in_use[0]}"
         )
     for image in images.remove(platforms.get(platform)):
-        print(f"removed {image.folder}")
+        say(f"removed {image.folder}")

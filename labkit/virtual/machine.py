@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -152,8 +153,9 @@ def machines() -> list[VirtualMachine]:
 def virtual_board(name: str, *, port: int = 0) -> Board | None:
     """A running virtual board by name; None where its platform does not exist."""
     machine = VirtualMachine(name)
-    if name.partition("@")[0] not in platforms.names():
-        return None
+    platform, at, one_more = name.partition("@")
+    if platform not in platforms.names() or not re.fullmatch(r"(@[\w.-]+)?", at + one_more):
+        return None  # what comes after the @ names a folder too, and a file in QEMU's words
     return Board(name, machine.up(port=port), platform=machine.platform.name, machine=machine)
 
 

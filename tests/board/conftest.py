@@ -1,9 +1,11 @@
 """Two real things to speak to: an SSH server on loopback, and a virtual board."""
 
 import getpass
+import os
 import shutil
 import socket
 import subprocess
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from labkit.boards import Board, hostkeys
 from labkit.boards.login import SshTarget, shown_key
 from labkit.boards.ssh import SshTransport
 from labkit.virtual import VirtualMachine
+from labkit.virtual.qemu import free_port
 
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/bin")
 
@@ -40,50 +43,50 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def sshd(tmp_path_factory, eventually):
-    """An OpenSSH server on a port of its own, with keys of its own."""
+def start_sshd(eventually):
+    """A function that runs an OpenSSH server for the length of a ``with`` block."""
     if SSHD is None:
         pytest.skip("no sshd on this machine: apt-get install openssh-server")
-    folder = tmp_path_factory.mktemp("sshd")
-    for name in ("host_key", "other_host_key", "user_key", "wrong_key"):
-        new_key(folder / name)
-    (folder / "authorized_keys").write_text((folder / "user_key.pub").read_text())
-    with running_sshd(folder, folder / "host_key", free_port(), eventually) as server:
-        yield server
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(exist_ok=True)
 
-
-class running_sshd:
-    """An sshd for the length of a block."""
-
-    def __init__(self, folder, host_key, port, eventually):
-        self.server = Server(port, folder)
-        self.eventually = eventually
-        self.config = folder / "sshd_config"
-        self.config.write_text(
-            f"ListenAddress 127.0.0.1:{port}\nHostKey {host_key}\n"
-            f"AuthorizedKeysFile {folder}/authorized_keys\n"
+    @contextmanager
+    def start(folder, port):
+        for name in ("host_key", "other_host_key", "user_key", "wrong_key"):
+            if not (folder / name).exists():
+                new_key(folder / name)
+        (folder / "authorized_keys").write_text((folder / "user_key.pub").read_text())
+        config = folder / "sshd_config"
+        config.write_text(
+            f"ListenAddress 127.0.0.1:{port}\nHostKey {folder}/host_key\n"
+            f"AuthorizedKeysFile {folder}/authorized_keys\nPidFile none\n"
             "UsePAM no\nStrictModes no\nPermitRootLogin yes\nPasswordAuthentication no\n"
-            "KbdInteractiveAuthentication no\nPidFile none\nMaxStartups 100\nMaxSessions 50\n"
-            "AcceptEnv none\nSubsystem sftp internal-sftp\n"
+            "KbdInteractiveAuthentication no\nMaxStartups 100\nMaxSessions 50\n"
+            "Subsystem sftp internal-sftp\n"
         )
-
-    def __enter__(self):
-        if getpass.getuser() == "root":
-            Path("/run/sshd").mkdir(exist_ok=True)
-        line = [SSHD, "-D", "-e", "-f", str(self.config)]
-        # Newer servers shut out an address that fails to log in a few times; ours fails on purpose.
+        line = [SSHD, "-D", "-e", "-f", str(config)]
+        # Newer servers shut out an address that fails to log in a few times; ours does on purpose.
         lenient = ["-o", "PerSourcePenalties=no"]
         if subprocess.run([*line, "-t", *lenient], capture_output=True, check=False).returncode:
             lenient = []
-        with (self.server.folder / "sshd.log").open("ab") as log:
-            self.process = subprocess.Popen([*line, *lenient], stderr=log)
-        self.eventually(lambda: self.process.poll() is not None or listens(self.server.port))
-        assert self.process.poll() is None, (self.server.folder / "sshd.log").read_text()
-        return self.server
+        with (folder / "sshd.log").open("ab") as log:
+            process = subprocess.Popen([*line, *lenient], stderr=log)
+        try:
+            eventually(lambda: process.poll() is not None or listens(port))
+            assert process.poll() is None, (folder / "sshd.log").read_text()
+            yield Server(port, folder)
+        finally:
+            process.terminate()
+            process.wait(10)
 
-    def __exit__(self, *_):
-        self.process.terminate()
-        self.process.wait(10)
+    return start
+
+
+@pytest.fixture(scope="session")
+def sshd(start_sshd, tmp_path_factory):
+    """An OpenSSH server on a port of its own, with keys of its own."""
+    with start_sshd(tmp_path_factory.mktemp("sshd"), free_port()) as server:
+        yield server
 
 
 @pytest.fixture
@@ -97,12 +100,6 @@ def loop(sshd):
 def new_key(path):
     line = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", str(path)]
     subprocess.run(line, check=True)
-
-
-def free_port():
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        return trial.getsockname()[1]
 
 
 def listens(port):

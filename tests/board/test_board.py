@@ -216,8 +216,8 @@ def test_an_account_that_may_not_use_sudo_is_told_so(board, alice, target):
     board.check("rm /etc/sudoers.d/alice", sudo=True)
     way = SshTransport(replace(target, user="alice"))
     try:
-        with Board("alice", way, sudo_password="wonderland") as own:
-            with pytest.raises(SudoRefused, match="may not use sudo"):
-                own.run("id", sudo=True)
+        own = Board("alice", way, sudo_password="wonderland")
+        with own, pytest.raises(SudoRefused, match="may not use sudo"):
+            own.run("id", sudo=True)
     finally:
         board.check("echo 'alice ALL=(ALL) ALL' >/etc/sudoers.d/alice", sudo=True)

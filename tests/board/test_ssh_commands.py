@@ -2,7 +2,6 @@
 
 import os
 import signal
-from pathlib import Path
 
 import pytest
 
@@ -115,7 +114,7 @@ def test_bytes_that_are_no_text_do_not_break_the_result(loop):
     assert loop.check("printf 'a\\377b'").stdout == "a\N{REPLACEMENT CHARACTER}b"
 
 
-def test_a_timeout_ends_the_command_and_its_children(loop, tmp_path, eventually):
+def test_a_timeout_ends_the_command_and_its_children(loop, tmp_path, eventually, ended):
     pids = tmp_path / "pids"
     command = "echo so far; sleep 300 & sleep 300 | sleep 300 & echo $$ $! >%s; jobs -p >>%s; wait"
     with pytest.raises(CommandTimeout, match="timeout=SECONDS") as late:
@@ -127,14 +126,14 @@ def test_a_timeout_ends_the_command_and_its_children(loop, tmp_path, eventually)
     assert loop.check("echo usable").stdout == "usable\n"
 
 
-def test_a_timeout_ends_a_command_that_ignores_the_polite_word(loop, tmp_path, eventually):
+def test_a_timeout_ends_a_command_that_ignores_the_polite_word(loop, tmp_path, eventually, ended):
     pid = tmp_path / "pid"
     with pytest.raises(CommandTimeout):
         loop.run("trap '' TERM; echo $$ >%s; while :; do sleep 1; done", pid, timeout=0.5)
     eventually(lambda: ended(pid.read_text()))
 
 
-def test_a_timeout_too_short_for_anything_still_ends_the_command(loop, tmp_path, eventually):
+def test_a_timeout_too_short_for_anything_still_ends_the_command(loop, tmp_path, eventually, ended):
     pid = tmp_path / "pid"
     loop.run("true")
     with pytest.raises(CommandTimeout):
@@ -170,7 +169,7 @@ def test_a_background_child_that_goes_on_talking_is_not_listened_to_for_ever(loo
     os.kill(int(pid.read_text()), signal.SIGKILL)
 
 
-def test_interrupting_a_run_ends_the_command_on_the_board(loop, tmp_path, eventually):
+def test_interrupting_a_run_ends_the_command_on_the_board(loop, tmp_path, eventually, ended):
     pid = tmp_path / "pid"
     with pytest.raises(KeyboardInterrupt):
         loop.run("echo $$ >%s; kill -INT %s; exec sleep 300", pid, os.getpid())
@@ -207,14 +206,6 @@ def test_a_closed_board_opens_again_by_itself(loop):
 def test_a_machine_of_another_kind_is_not_taken_for_a_board(loop):
     with pytest.raises(NotArm64, match=f"loop is a {os.uname().machine} machine"):
         _ = loop.facts
-
-
-def ended(pid):
-    """Whether a process of this machine is gone, or a zombie nobody has asked for yet."""
-    try:
-        return Path(f"/proc/{int(pid)}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return True
 
 
 def counted_logins(monkeypatch):

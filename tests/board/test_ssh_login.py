@@ -13,7 +13,6 @@ from dataclasses import replace
 
 import paramiko
 import pytest
-from conftest import free_port, new_key, running_sshd
 
 import labkit
 from labkit.boards import Board, hostkeys, inventory, login
@@ -28,6 +27,7 @@ from labkit.errors import (
     InventoryError,
     LoginRefused,
 )
+from labkit.virtual.qemu import free_port
 
 
 @pytest.fixture(autouse=True)
@@ -172,19 +172,16 @@ def test_a_server_that_speaks_something_else_is_unreachable(sshd):
         assert one_line(strange)
 
 
-def test_a_server_that_is_started_anew_is_reached_anew(tmp_path, eventually):
+def test_a_server_that_is_started_anew_is_reached_anew(start_sshd, tmp_path):
     port = free_port()
-    for name in ("host_key", "user_key"):
-        new_key(tmp_path / name)
-    (tmp_path / "authorized_keys").write_text((tmp_path / "user_key.pub").read_text())
-    with running_sshd(tmp_path, tmp_path / "host_key", port, eventually) as server:
+    with start_sshd(tmp_path, port) as server:
         server.trust()
         board = Board("loop", SshTransport(server.target))
         session = board.check("echo $PPID").stdout.strip()
     os.kill(int(session), signal.SIGKILL)  # a server that ends leaves its sessions running
     with pytest.raises(BoardUnreachable):
         board.run("true")
-    with running_sshd(tmp_path, tmp_path / "host_key", port, eventually), board:
+    with start_sshd(tmp_path, port), board:
         assert board.check("echo hello").stdout == "hello\n"
 
 

@@ -1,13 +1,10 @@
 """The life of a virtual board: pristine after a reset, alone on its disk, found by everyone."""
 
-import os
-import signal
 import socket
 import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -84,14 +81,17 @@ def test_two_processes_get_the_same_board(two):
         assert board.read("/home/lab/seen") == "here\nhere\n"
 
 
-def test_a_killed_machine_is_lost_and_comes_back_without_cleaning(two, eventually):
+def test_a_killed_machine_is_lost_and_comes_back_without_cleaning(two):
     with labkit.open_board(A) as board:
         board.write("/home/lab/mark", "before\n")
         process = int((VirtualMachine(A).folder / "qemu.pid").read_text())
-        # Killed by the board itself, so to say: by who reads the first word it says.
-        threading.Thread(target=kill_at_first_word, args=(VirtualMachine(A), process)).start()
+        # Killed in the middle of a command: the command's first word on the console says when.
+        console = str(VirtualMachine(A).qemu.console)
+        line = 'until grep -q begun "$0"; do sleep 0.02; done; kill -KILL "$1"'
+        killer = subprocess.Popen(["sh", "-c", line, console, str(process)])
         with pytest.raises(BoardLost) as lost:
-            board.run("sleep 300")
+            board.run("echo begun >/dev/console; sleep 300", sudo=True)
+        killer.wait(10)
         assert "\n" not in str(lost.value)
         with pytest.raises(BoardUnreachable):
             board.run("true")
@@ -101,7 +101,7 @@ def test_a_killed_machine_is_lost_and_comes_back_without_cleaning(two, eventuall
         assert board.read_many(["/home/lab/mark"]) == {}
 
 
-def test_a_board_taken_down_is_gone_and_so_are_its_files(two):
+def test_a_board_taken_down_is_gone_and_so_are_its_files(two, ended):
     machine = VirtualMachine(A)
     labkit.open_board(A).close()
     process = int((machine.folder / "qemu.pid").read_text())
@@ -109,8 +109,7 @@ def test_a_board_taken_down_is_gone_and_so_are_its_files(two):
     machine.down()
     assert not machine.running
     assert not machine.folder.exists()
-    with pytest.raises(ProcessLookupError):
-        os.kill(process, 0)
+    assert ended(process)
 
 
 def test_a_port_somebody_listens_on_is_not_taken(two):

@@ -3,7 +3,6 @@
 import os
 import signal
 import stat
-from pathlib import Path
 
 import pytest
 
@@ -66,7 +65,7 @@ def test_the_environment_is_set_for_the_command_alone(here):
     assert here.check('printf %%s "${A-unset}"%s', "").stdout == "unset"
 
 
-def test_a_timeout_ends_the_command_and_its_children(here, tmp_path, eventually):
+def test_a_timeout_ends_the_command_and_its_children(here, tmp_path, eventually, ended):
     pids = tmp_path / "pids"
     command = "echo so far; sleep 300 & echo $$ $! >%s; wait"
     with pytest.raises(CommandTimeout) as late:
@@ -76,7 +75,7 @@ def test_a_timeout_ends_the_command_and_its_children(here, tmp_path, eventually)
         eventually(lambda pid=pid: ended(pid))
 
 
-def test_a_timeout_ends_a_command_that_ignores_the_polite_word(here, tmp_path, eventually):
+def test_a_timeout_ends_a_command_that_ignores_the_polite_word(here, tmp_path, eventually, ended):
     pid = tmp_path / "pid"
     with pytest.raises(CommandTimeout):
         here.run("trap '' TERM; echo $$ >%s; while :; do sleep 1; done", pid, timeout=0.5)
@@ -92,7 +91,7 @@ def test_a_background_child_that_holds_the_output_is_not_waited_for(here, tmp_pa
     os.kill(int(pid.read_text()), signal.SIGKILL)
 
 
-def test_interrupting_a_run_ends_the_command(here, tmp_path, eventually):
+def test_interrupting_a_run_ends_the_command(here, tmp_path, eventually, ended):
     pid = tmp_path / "pid"
     with pytest.raises(KeyboardInterrupt):
         # Not at once: Python can only end what it has been told has begun.
@@ -140,11 +139,3 @@ def test_a_real_machine_is_never_reset(here):
 def test_a_machine_of_another_kind_is_not_taken_for_a_board(here):
     with pytest.raises(NotArm64, match=r"here is a \w+ machine.*labkit board up debian-12"):
         _ = here.facts
-
-
-def ended(pid):
-    """Whether a process of this machine is gone, or a zombie nobody has asked for yet."""
-    try:
-        return Path(f"/proc/{int(pid)}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return True
