@@ -13,8 +13,9 @@ from typing import Protocol
 from labkit.boards.facts import Facts, read_facts
 from labkit.boards.files import FETCH_LIMIT, ODD_HERE, ODD_ROOT, file_digest, split_headed
 from labkit.boards.result import Result
+from labkit.boards.sudo import Sudo
 from labkit.boards.transport import Transport
-from labkit.errors import CommandFailed, CommandTimeout, FileTrouble, NotVirtual, SudoRefused
+from labkit.errors import CommandFailed, CommandTimeout, FileTrouble, NotVirtual
 
 __all__ = ["Board", "Machine"]
 
@@ -55,7 +56,7 @@ class Board:
         self.platform = platform
         self._transport = transport
         self._machine = machine
-        self._sudo_password = sudo_password
+        self._sudo = Sudo(sudo_password)
 
     # -- commands ---------------------------------------------------------------------
 
@@ -83,8 +84,8 @@ class Board:
         line = command % tuple(shlex.quote(str(arg)) for arg in args) if args else command
         told = stdin.encode() if isinstance(stdin, str) else stdin
         to_shell = _with_environment(line, env or {})
-        if sudo:
-            to_shell, told = self._as_root(to_shell, told, timeout)
+        if sudo and self.facts.uid != 0:
+            to_shell, told = self._sudo.words(to_shell, told, timeout)
         ended = self._transport.run(to_shell, timeout=timeout, stdin=told)
         result = Result(
             line,
@@ -96,7 +97,7 @@ class Board:
         if result.exit_status is None:
             raise CommandTimeout(self.name, result, timeout)
         if sudo and result.exit_status == 1:
-            self._explain_sudo(result)
+            self._sudo.explain(result, self.name)
         return result
 
     def check(
@@ -244,34 +245,6 @@ class Board:
             for key, value in {"address": self.address, **self.facts.as_rows()}.items()
         )
         return f"<table><caption><b>{escape(self.name)}</b></caption>{rows}</table>"
-
-    # -- sudo -------------------------------------------------------------------------
-
-    def _as_root(self, command: str, stdin: bytes, timeout: float) -> tuple[str, bytes]:
-        """The command and its input, given to sudo in a way that never waits for a person."""
-        if self.facts.uid == 0:
-            return command, stdin
-        if self._sudo_password is None:
-            return f"sudo -n -- sh -c {shlex.quote(command)}", stdin
-        # -k: ask even where sudo remembers, so that the first line is always the password.
-        # And root's own watch: past its time only another password would end the command.
-        line = f"sudo -S -k -p '' -- timeout -k 1 {timeout + 1:g} sh -c {shlex.quote(command)}"
-        return line, self._sudo_password.encode() + b"\n" + stdin
-
-    def _explain_sudo(self, result: Result) -> None:
-        said = result.stderr
-        if "sudo: " in said and ("password is required" in said or "incorrect password" in said):
-            given = "refused the password" if self._sudo_password else "asks for a password"
-            raise SudoRefused(
-                f"sudo on {self.name} {given}",
-                expected="one it takes",
-                todo="set LABKIT_SUDO_PASSWORD for this session, or choose an account "
-                "that may use sudo without one",
-            )
-        if "is not in the sudoers file" in said or "is not allowed to execute" in said:
-            raise SudoRefused(
-                f"this account may not use sudo on {self.name}", expected="one that may"
-            )
 
 
 def _with_environment(command: str, env: Mapping[str, str]) -> str:

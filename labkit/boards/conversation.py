@@ -59,13 +59,13 @@ class Conversation:
 
         ``status`` stays ``None`` at True where the link ended before the command did.
         """
-        quiet_since = time.monotonic()
+        quiet = 0.0  # as waited for here: a stall of our own is not the board's silence
         while True:
             now = time.monotonic()
             moved = self._take() or self._give()
             if moved:
-                quiet_since = now
-            elif self._ended(now - quiet_since):
+                quiet = 0.0
+            elif self._ended(quiet):
                 while self._take():  # what came between the last look and the end
                     pass
                 return True
@@ -74,7 +74,8 @@ class Conversation:
             if not moved:
                 # Output and the end wake this; room for more input does not, so ask again.
                 pause = 0.02 if self._input_open else min(0.5, until - now)
-                select.select([self._channel], [], [], pause)
+                waited, _, _ = select.select([self._channel], [], [], pause)
+                quiet += 0.0 if waited else pause
 
     def introduced(self, until: float) -> str:
         """The process id, waited for where the command has only just begun."""

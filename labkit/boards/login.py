@@ -1,32 +1,28 @@
-"""Logging in: from a name in the user's SSH configuration to a connection that is open."""
+"""Logging in: from a target to a connection that is open, its host key checked."""
 
 from __future__ import annotations
 
 import base64
-import getpass
 import logging
-import os
 import socket
 from contextlib import suppress
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TypeAlias
 
 import paramiko
 
 from labkit.boards import hostkeys
+from labkit.boards.target import SshTarget
 from labkit.errors import (
     BoardUnreachable,
     HostKeyChanged,
     HostKeyUnknown,
-    InventoryError,
     LoginRefused,
 )
 
 # What goes wrong on the way becomes one of our errors; paramiko's own thread need not print it.
 logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
 
-__all__ = ["SshTarget", "log_in", "resolve", "shown_key"]
+__all__ = ["log_in", "shown_key"]
 
 CONNECT_WAIT = 15.0
 """Seconds for the TCP connection, for the banner, and for the login, each."""
@@ -36,63 +32,6 @@ KEEPALIVE = 15
 
 SILENCE = 30_000
 """Milliseconds that sent data may stay unanswered before the kernel gives the link up."""
-
-
-@dataclass(frozen=True)
-class SshTarget:
-    """Everything one login needs.
-
-    ``name`` is what the user calls the board. ``keys`` are private key files (none: the
-    agent and the usual files in ~/.ssh). ``jump`` is the machine to go through first.
-    ``host_key`` pins the one public key that is right (``ssh-ed25519 AAAA...``), as labkit
-    does for the machines it makes.
-    """
-
-    name: str
-    host: str
-    port: int = 22
-    user: str = field(default_factory=getpass.getuser)
-    keys: tuple[Path, ...] = ()
-    jump: SshTarget | None = None
-    proxy_command: str = ""
-    host_key: str = ""
-
-    def __str__(self) -> str:
-        through = f" through {self.jump}" if self.jump else ""
-        return f"{self.user}@{self.host}:{self.port}{through}"
-
-
-def resolve(
-    name: str,
-    host: str,
-    *,
-    port: int | None = None,
-    user: str | None = None,
-    key: Path | None = None,
-    jump: str | None = None,
-) -> SshTarget:
-    """A target from what the user said, the gaps filled from ~/.ssh/config as ssh does.
-
-    ``jump`` is one or more hosts as in ``ssh -J``: ``user@host:port,...``.
-    """
-    if key and not key.is_file():
-        raise InventoryError(
-            f"{name}: there is no file {key}",
-            expected="a private key",
-            todo=f"labkit board add {name}, with the right key",
-        )
-    said = _ssh_config(host)
-    files = [str(key)] if key else said.get("identityfile", [])
-    through = jump if jump is not None else said.get("proxyjump", "none")
-    return SshTarget(
-        name=name,
-        host=said.get("hostname", host),
-        port=port or int(said.get("port", 22)),
-        user=user or said.get("user") or getpass.getuser(),
-        keys=tuple(path for file in files if (path := Path(file).expanduser()).is_file()),
-        jump=None if through in ("none", "") else _resolve_jump(through),
-        proxy_command=said.get("proxycommand", ""),
-    )
 
 
 def log_in(target: SshTarget) -> paramiko.SSHClient:
@@ -138,6 +77,14 @@ class _Client(paramiko.SSHClient):
                 below.close()
 
 
+class _ProxyCommand(paramiko.ProxyCommand):
+    """paramiko's, with its process waited for and its pipes closed."""
+
+    def close(self) -> None:
+        with self.process as process:
+            process.kill()
+
+
 def _connect(client: _Client, target: SshTarget) -> None:
     _set_host_keys(client, target)
     client.through, client.road = _road(target)
@@ -171,28 +118,6 @@ def _connect(client: _Client, target: SshTarget) -> None:
     link = client.get_transport()
     assert link is not None
     link.set_keepalive(KEEPALIVE)
-
-
-def _ssh_config(host: str) -> paramiko.SSHConfigDict:
-    """What ~/.ssh/config says of a host. Raises :class:`InventoryError` where it is unreadable."""
-    path = Path(os.environ.get("LABKIT_SSH_CONFIG", "~/.ssh/config")).expanduser()
-    try:
-        known = paramiko.SSHConfig.from_path(str(path)) if path.is_file() else paramiko.SSHConfig()
-        return known.lookup(host)
-    except (OSError, ValueError, ImportError, paramiko.SSHException) as wrong:
-        raise InventoryError(
-            f"{path} cannot be read: {wrong}", expected="a file ssh takes", todo=f"ssh -G {host}"
-        ) from wrong
-
-
-def _resolve_jump(through: str) -> SshTarget:
-    """The last of the machines to go through; each goes through the one before it."""
-    before, _, last = through.rpartition(",")
-    user, _, place = last.strip().rpartition("@")
-    host, _, port = place.partition(":")
-    return resolve(
-        host, host, user=user or None, port=int(port) if port else None, jump=before or None
-    )
 
 
 def _set_host_keys(client: paramiko.SSHClient, target: SshTarget) -> None:
@@ -256,7 +181,7 @@ def _road(target: SshTarget) -> tuple[paramiko.SSHClient | None, _Road]:
         if target.jump:
             return _through(log_in(target.jump), target)
         if target.proxy_command and target.proxy_command != "none":
-            return None, paramiko.ProxyCommand(target.proxy_command)
+            return None, _ProxyCommand(target.proxy_command)
         return None, _socket(target.host, target.port)
     except (OSError, EOFError, paramiko.SSHException) as trouble:
         raise _unreachable(target, trouble) from trouble

@@ -15,7 +15,7 @@ from labkit.boards.transport import Transport
 from labkit.errors import BoardUnknown
 
 if TYPE_CHECKING:
-    from labkit.boards.login import SshTarget
+    from labkit.boards.target import SshTarget
 
 __all__ = ["LOCAL", "MakeBoard", "board_maker", "open_board", "ssh_target"]
 
@@ -69,7 +69,7 @@ def open_board(name: str, *, sudo_password: str | None = None) -> Board:
 def ssh_target(entry: Entry) -> SshTarget:
     """Where an entry of the inventory leads, the gaps filled from ~/.ssh/config."""
     # Only here: paramiko takes a tenth of a second to import.
-    from labkit.boards.login import resolve
+    from labkit.boards.target import resolve
 
     return resolve(
         entry.name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from labkit.boards import hostkeys
-from labkit.boards.login import SshTarget
+from labkit.boards.target import SshTarget
 
 __all__ = ["ssh_words"]
 

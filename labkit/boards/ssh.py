@@ -12,8 +12,9 @@ from typing import TypeVar
 import paramiko
 
 from labkit.boards.conversation import Conversation
-from labkit.boards.login import SshTarget, log_in
+from labkit.boards.login import log_in
 from labkit.boards.openssh import ssh_words
+from labkit.boards.target import SshTarget
 from labkit.boards.transport import Ended, words_to_end
 from labkit.errors import BoardLost, FileTrouble
 

@@ -172,11 +172,10 @@ def trust(
     from labkit.boards import hostkeys
     from labkit.boards.login import shown_key
 
-    entry = inventory.find(name)
-    if entry is None or entry.host == LOCAL:
-        raise BoardUnknown(
-            f"{name!r} is no board you added that is reached over SSH", todo="labkit board list"
-        )
+    # A host of ~/.ssh/config may be no board, but a machine on the way to one.
+    entry = inventory.find(name) or Entry(name, name, "")
+    if entry.host == LOCAL:
+        raise BoardUnknown(f"{name} is this machine, which has no host key to trust")
     target = ssh_target(entry)
     key = shown_key(target)
     shown = hostkeys.fingerprint(key)

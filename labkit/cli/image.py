@@ -11,7 +11,7 @@ from labkit import platforms
 from labkit.cli.tables import show
 from labkit.cli.words import say
 from labkit.errors import VirtualError
-from labkit.virtual import ensure_image, images, machines
+from labkit.virtual import archive, ensure_image, images, machines
 
 __all__ = ["app"]
 
@@ -55,7 +55,7 @@ def export(
 
     It holds the keys of that virtual board; they open no other.
     """
-    images.export(platforms.get(platform), file)
+    archive.export(platforms.get(platform), file)
     say(f"{file}, {file.stat().st_size / 2**20:.0f} MiB, and {file.name}.sha256")
     say(f"Next: copy both, then there: labkit image import {file.name}")
 
@@ -65,7 +65,7 @@ def import_image(
     file: Annotated[Path, typer.Argument(help="A file that image export wrote.")],
 ) -> None:
     """Take an exported image in, checked against its sums."""
-    image = images.import_file(file)
+    image = archive.import_file(file)
     say(f"{image.folder}\nNext: labkit board up {image.platform}")
 
 

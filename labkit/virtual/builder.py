@@ -9,9 +9,11 @@ from __future__ import annotations
 import datetime as dt
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 
@@ -153,16 +155,22 @@ class _Build:
         line = [lifeline, "--pdeathsig", "TERM", *words] if lifeline else words
         path = os.pathsep.join([os.environ.get("PATH", os.defpath), *programs.MORE_PATH])
         with self.log.open("ab") as log:
-            done = subprocess.run(
+            process = subprocess.Popen(
                 line,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 cwd=cwd,
                 env={**os.environ, "PATH": path, "LC_ALL": "C"},
-                check=False,
+                # mmdebstrap, told to end, ends its whole group: that must not be ours.
+                start_new_session=True,
             )
-        if done.returncode:
+            try:
+                status = process.wait()
+            except BaseException:  # Ctrl-C: let it take down what it mounted
+                _end_group(process)
+                raise
+        if status:
             raise self._failure(Path(words[0]).name)
 
     def _failure(self, program: str) -> VirtualError:
@@ -183,3 +191,13 @@ class _Build:
             )
         last = complaints[-1] if complaints else (text.strip().splitlines() or ["no word"])[-1]
         return ImageBuildFailed(f"{program} failed: {last}", todo=f"read {self.log}")
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """End a program and all it started: ask, and insist after ten seconds."""
+    for signal_number in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal_number)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=10)
+            return

@@ -23,7 +23,7 @@ from labkit.platforms import Platform, VirtualSpec
 from labkit.virtual import builder, guest, images, programs
 from labkit.virtual.images import Image
 from labkit.virtual.progress import step
-from labkit.virtual.qemu import Qemu, free_port, snapshot_key
+from labkit.virtual.qemu import Qemu, free_port, require_free, snapshot_key
 from labkit.virtual.qmp import Qmp
 
 __all__ = ["VirtualMachine", "borrowed_board", "ensure_image", "machines", "virtual_board"]
@@ -111,6 +111,8 @@ class VirtualMachine:
 
     def _start(self, image: Image, port: int) -> None:
         """From the snapshot; where that fails (a leftover of another QEMU, say), a new one."""
+        if port and port != self.port:
+            require_free(port)  # before a board that runs is stopped for nothing
         if self.folder.exists():
             self.qemu.stop()
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -228,8 +230,8 @@ def _new_disk(below: Path, disk: Path) -> None:
 
 def _ssh(image: Image, name: str, port: int) -> Transport:
     # Only here: paramiko takes a tenth of a second to import.
-    from labkit.boards.login import SshTarget
     from labkit.boards.ssh import SshTransport
+    from labkit.boards.target import SshTarget
 
     return SshTransport(
         SshTarget(

@@ -22,7 +22,7 @@ from labkit.virtual import programs
 from labkit.virtual.images import Image
 from labkit.virtual.qmp import Qmp, answers
 
-__all__ = ["Qemu", "free_port", "snapshot_key"]
+__all__ = ["Qemu", "free_port", "require_free", "snapshot_key", "version"]
 
 
 def hardware(recipe: VirtualSpec, image: Image) -> list[str]:
@@ -85,12 +85,7 @@ class Qemu:
 
         Its SSH answers on ``port`` of 127.0.0.1. Raises :class:`PortTaken`, :class:`BootFailed`.
         """
-        if not port_is_free(port):
-            raise PortTaken(
-                f"port {port} of this machine is in use",
-                expected="a free one for the board's SSH",
-                todo="labkit board up NAME --port OTHER, or leave --port out",
-            )
+        require_free(port)
         line = [
             programs.command("qemu-system-aarch64"),
             *hardware(recipe, image),
@@ -194,15 +189,18 @@ def free_port() -> int:
         return port
 
 
-def port_is_free(port: int) -> bool:
-    """Whether nobody listens on that port of 127.0.0.1."""
+def require_free(port: int) -> None:
+    """Raise :class:`PortTaken` where somebody listens on that port of 127.0.0.1."""
     with socket.socket() as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             trial.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
+        except OSError as taken:
+            raise PortTaken(
+                f"port {port} of this machine is in use",
+                expected="a free one for the board's SSH",
+                todo="labkit board up NAME --port OTHER, or leave --port out",
+            ) from taken
 
 
 def _hears(line: socket.socket, wanted: bytes, patience: float) -> bool:

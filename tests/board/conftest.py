@@ -13,8 +13,9 @@ import pytest
 
 import labkit
 from labkit.boards import Board, hostkeys
-from labkit.boards.login import SshTarget, shown_key
+from labkit.boards.login import shown_key
 from labkit.boards.ssh import SshTransport
+from labkit.boards.target import SshTarget
 from labkit.virtual import VirtualMachine
 from labkit.virtual.qemu import free_port
 

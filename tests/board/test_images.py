@@ -17,7 +17,7 @@ import pytest
 import labkit
 from labkit import platforms
 from labkit.errors import ImageBuildFailed, ImageCorrupt, ImageUnknown, NoSpace, ProgramMissing
-from labkit.virtual import VirtualMachine, ensure_image, images
+from labkit.virtual import VirtualMachine, archive, ensure_image, images
 
 DEBIAN = platforms.get("debian-12")
 
@@ -26,7 +26,7 @@ DEBIAN = platforms.get("debian-12")
 def exported(board, tmp_path_factory):
     """The image of the board's platform as one file."""
     folder = tmp_path_factory.mktemp("exported")
-    yield images.export(DEBIAN, folder / "debian.labkit")
+    yield archive.export(DEBIAN, folder / "debian.labkit")
     shutil.rmtree(folder)
 
 
@@ -58,7 +58,7 @@ def test_an_export_has_its_sum_beside_it(exported):
 
 @pytest.mark.slow
 def test_an_imported_image_boots(exported, cache):
-    image = images.import_file(exported)
+    image = archive.import_file(exported)
     assert images.images() == [image] == [images.find(DEBIAN)]
     image.verify(thorough=True)
     assert (image.folder / "login_key").stat().st_mode & 0o077 == 0
@@ -113,9 +113,9 @@ def test_a_manifest_that_names_another_folder_is_corrupt(tmp_path, cache, recipe
 
 def test_a_file_that_is_not_there_is_named(tmp_path, cache):
     with pytest.raises(ImageUnknown, match="there is no file"):
-        images.import_file(tmp_path / "none")
+        archive.import_file(tmp_path / "none")
     with pytest.raises(ImageUnknown, match="no image of debian-12 here.*labkit image build"):
-        images.export(DEBIAN, tmp_path / "out")
+        archive.export(DEBIAN, tmp_path / "out")
     with pytest.raises(ImageUnknown):
         images.remove(DEBIAN)
 
@@ -180,7 +180,7 @@ def test_without_space_nothing_is_begun(cache, exported, monkeypatch):
         ensure_image(DEBIAN)
     assert "\n" not in str(full.value)
     with pytest.raises(NoSpace):
-        images.import_file(exported)
+        archive.import_file(exported)
     assert left_in(cache) == []
 
 
@@ -238,7 +238,7 @@ def test_a_build_killed_half_way_leaves_no_image_and_the_next_one_sweeps(
 
 def refused(file, why=None):
     with pytest.raises(ImageCorrupt, match=why) as corrupt:
-        images.import_file(file)
+        archive.import_file(file)
     assert "\n" not in str(corrupt.value)
     assert images.images() == []
 

@@ -3,7 +3,7 @@
 import base64
 import getpass
 import os
-import shutil
+import shlex
 import signal
 import socket
 import subprocess
@@ -17,8 +17,9 @@ import pytest
 import labkit
 from labkit.boards import Board, hostkeys, inventory, login
 from labkit.boards.inventory import Entry
-from labkit.boards.login import resolve, shown_key
+from labkit.boards.login import shown_key
 from labkit.boards.ssh import SshTransport
+from labkit.boards.target import resolve
 from labkit.errors import (
     BoardError,
     BoardUnreachable,
@@ -185,16 +186,16 @@ def test_a_server_that_is_started_anew_is_reached_anew(start_sshd, tmp_path):
         assert board.check("echo hello").stdout == "hello\n"
 
 
-def test_a_board_behind_another_is_reached_through_it(sshd):
+def test_a_board_behind_another_is_reached_through_it(sshd, eventually):
     sshd.trust()
     behind = replace(sshd.target, name="behind", jump=sshd.target)
-    threads = threading.active_count()
+    before = links()
     with Board("behind", SshTransport(behind)) as board:
         assert board.check("echo hello").stdout == "hello\n"
         assert "through" in board.address
         came_from = board.check("echo $SSH_CONNECTION").stdout.split()
         assert came_from[0] == came_from[2] == "127.0.0.1"
-    wait_for_threads(threads)
+    eventually(lambda: links() <= before)
 
 
 def test_a_machine_to_go_through_that_is_not_there_is_named(sshd):
@@ -203,22 +204,22 @@ def test_a_machine_to_go_through_that_is_not_there_is_named(sshd):
         say_hello(replace(sshd.target, jump=jump))
 
 
-def test_a_board_that_is_not_there_behind_another_is_unreachable(sshd):
+def test_a_board_that_is_not_there_behind_another_is_unreachable(sshd, eventually):
     sshd.trust()
-    threads = threading.active_count()
+    before = links()
     with pytest.raises(BoardUnreachable, match="through") as nobody:
         say_hello(replace(sshd.target, port=free_port(), jump=sshd.target))
     assert one_line(nobody)
-    wait_for_threads(threads)
+    eventually(lambda: links() <= before)
 
 
-def test_a_refused_login_leaves_no_connection_open(sshd):
+def test_a_refused_login_leaves_no_connection_open(sshd, eventually):
     sshd.trust()
-    threads = threading.active_count()
+    before = links()
     for _ in range(3):
         with pytest.raises(LoginRefused):
             say_hello(replace(sshd.target, keys=(sshd.folder / "wrong_key",)))
-    wait_for_threads(threads)
+    eventually(lambda: links() <= before)
 
 
 def test_the_users_ssh_configuration_fills_the_gaps(sshd, home):
@@ -255,11 +256,12 @@ def test_several_machines_to_go_through_come_in_order(sshd, home):
 
 
 def test_a_proxy_command_is_run(sshd, home):
-    write_ssh_config(sshd, home, f"ProxyCommand nc 127.0.0.1 {sshd.port}")
     sshd.trust()
-    if not shutil.which("nc"):
-        pytest.skip("no nc on this machine")
-    assert say_hello(resolve("mine", "bench")) == "hello\n"
+    *ssh, place = Board("loop", SshTransport(sshd.target)).shell
+    write_ssh_config(sshd, home, f"ProxyCommand {shlex.join(ssh)} -F none -W %h:%p {place}")
+    target = resolve("mine", "bench")
+    assert target.proxy_command.endswith(f"-W 127.0.0.1:{sshd.port} {place}")
+    assert say_hello(target) == "hello\n"
 
 
 def test_an_ssh_configuration_that_is_none_says_so(sshd, home):
@@ -355,9 +357,6 @@ def listener(word=b""):
         client.close()
 
 
-def wait_for_threads(number):
-    """Wait until the threads of closed connections have ended."""
-    for thread in threading.enumerate():
-        if isinstance(thread, paramiko.Transport) and threading.active_count() > number:
-            thread.join(5)
-    assert threading.active_count() <= number
+def links():
+    """The connections that are open: paramiko has a thread for each."""
+    return {thread for thread in threading.enumerate() if isinstance(thread, paramiko.Transport)}

@@ -257,7 +257,7 @@ def test_ctrl_c_leaves_a_summary_and_no_kernel(tmp_path, write, eventually, time
         f"{note}\ntry:\n    time.sleep(99)\nfinally:\n    open('undone', 'w')",
     )
     write("b")
-    script = INTERRUPTED.format(tests=os.path.dirname(__file__))  # noqa: PTH120
+    script = INTERRUPTED.format(tests=os.path.dirname(__file__))
     process = subprocess.Popen(
         [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

@@ -1,0 +1,160 @@
+"""An image as one file, to carry to another machine."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+from labkit import platforms
+from labkit.boards.files import file_digest
+from labkit.errors import ImageCorrupt, ImageUnknown
+from labkit.platforms import Platform
+from labkit.virtual import programs
+from labkit.virtual.images import (
+    FILES,
+    Image,
+    find,
+    images_folder,
+    lock,
+    read_manifest,
+    recipe_digest,
+    require_space,
+    unknown,
+    write_manifest,
+)
+
+__all__ = ["export", "import_file"]
+
+
+def export(platform: Platform, target: Path) -> Path:
+    """Write a platform's image into one file, its sum into ``target``.sha256 beside it.
+
+    Snapshots stay here: they belong to this machine's QEMU. The file holds the private
+    keys of the virtual board, which opens to nobody but its own host; still, treat it as
+    what it is. Raises :class:`ImageUnknown`, :class:`NoSpace`.
+    """
+    image = find(platform)
+    if image is None:
+        raise unknown(platform)
+    image.verify(thorough=True)
+    if not target.parent.is_dir():
+        raise ImageUnknown(f"there is no folder {target.parent}", expected="one to write to")
+    require_space(target.parent, image.files["disk.qcow2"][1])
+    half = target.with_name(target.name + ".part")
+    try:
+        with tempfile.TemporaryDirectory(dir=target.parent) as room:
+            disk = Path(room) / "disk.qcow2"
+            _compress(image.folder / "disk.qcow2", disk)
+            packed = _described(image, {**_sources(image), "disk.qcow2": disk})
+            write_manifest(packed, Path(room))
+            with tarfile.open(half, "w") as tar:
+                tar.add(Path(room) / "manifest.json", "manifest.json")
+                for name, path in {**_sources(image), "disk.qcow2": disk}.items():
+                    tar.add(path, name)
+        half.replace(target)
+    finally:
+        half.unlink(missing_ok=True)
+    sum_file = target.with_name(target.name + ".sha256")
+    sum_file.write_text(f"{file_digest(target)}  {target.name}\n", encoding="utf-8")
+    return target
+
+
+def import_file(source: Path) -> Image:
+    """Take an exported image in, each file checked against its sum.
+
+    Raises :class:`ImageCorrupt`; nothing is left behind then.
+    """
+    if not source.is_file():
+        raise ImageUnknown(f"there is no file {source}", expected="one that image export wrote")
+    _check_sum(source)
+    images_folder().mkdir(parents=True, exist_ok=True)
+    require_space(images_folder(), source.stat().st_size)
+    with tempfile.TemporaryDirectory(dir=images_folder(), prefix=".import-") as room:
+        folder = Path(room) / "image"
+        image = _unpack(source, folder)
+        _check_recipe(image, source)
+        with lock(image.folder.name):
+            _check_files(image, folder, source)
+            shutil.rmtree(image.folder, ignore_errors=True)
+            folder.rename(image.folder)
+    return image
+
+
+def _sources(image: Image) -> dict[str, Path]:
+    return {name: image.folder / name for name in image.files}
+
+
+def _described(image: Image, paths: dict[str, Path]) -> Image:
+    """The same image with the sums and sizes of other files."""
+    files = {name: (file_digest(path), path.stat().st_size) for name, path in paths.items()}
+    return Image(**{**asdict(image), "files": files})
+
+
+def _compress(source: Path, target: Path) -> None:
+    subprocess.run(
+        [
+            *(programs.command("qemu-img"), "convert", "-q", "-c", "-W", "-m", "8"),
+            *("-O", "qcow2", "-o", "compression_type=zstd", str(source), str(target)),
+        ],
+        check=True,
+    )
+
+
+def _check_sum(source: Path) -> None:
+    sum_file = source.with_name(source.name + ".sha256")
+    if sum_file.is_file():
+        wanted = sum_file.read_text(encoding="utf-8").split()[0]
+        if file_digest(source) != wanted:
+            raise ImageCorrupt(
+                f"{source} does not have the sha256 in {sum_file.name}",
+                expected=wanted,
+                todo="copy the file again",
+            )
+
+
+def _unpack(source: Path, folder: Path) -> Image:
+    folder.mkdir()
+    try:
+        with tarfile.open(source) as tar:
+            for member in tar:
+                # Known names and bytes only: nothing in the file leads out of the folder.
+                data = tar.extractfile(member) if member.name in (*FILES, "manifest.json") else None
+                if data:
+                    with data, (folder / member.name).open("wb") as file:
+                        shutil.copyfileobj(data, file)
+    except (tarfile.TarError, OSError) as wrong:
+        raise ImageCorrupt(
+            f"{source} is not an exported image ({wrong})", expected="a file of labkit image export"
+        ) from wrong
+    manifest = folder / "manifest.json"
+    if not manifest.is_file():
+        raise ImageCorrupt(f"{source} holds no manifest.json", expected="an exported image")
+    return read_manifest(manifest)
+
+
+def _check_recipe(image: Image, source: Path) -> None:
+    """Platform and recipe name the folder it will lie in; another recipe would lie there unused."""
+    known = image.platform in platforms.names()
+    wanted = recipe_digest(platforms.get(image.platform)) if known else "of a platform there is"
+    if image.recipe != wanted:
+        raise ImageCorrupt(
+            f"{source} holds {image.platform!r} of recipe {image.recipe!r}",
+            expected=f"recipe {wanted}",
+            todo="use the same version of the guide on both machines",
+        )
+
+
+def _check_files(image: Image, folder: Path, source: Path) -> None:
+    for name in FILES:
+        file = folder / name
+        digest, _ = image.files.get(name, ("", 0))
+        if not file.is_file() or file_digest(file) != digest:
+            raise ImageCorrupt(
+                f"{name} in {source} is not what its manifest says", todo="copy the file again"
+            )
+    (folder / "login_key").chmod(0o600)
+    (folder / "manifest.json").touch()
