@@ -71,6 +71,7 @@ class _Build:
         self.log.write_bytes(b"")
         self.result = room / "image"
         self.result.mkdir()
+        room.chmod(0o755)  # apt fetches as a user of its own
 
     def image(self) -> Image:
         login_key = self._new_key(self.result / "login_key", "labkit")
@@ -154,6 +155,11 @@ class _Build:
         lifeline = shutil.which("setpriv")
         line = [lifeline, "--pdeathsig", "TERM", *words] if lifeline else words
         path = os.pathsep.join([os.environ.get("PATH", os.defpath), *programs.MORE_PATH])
+        env = {**os.environ, "PATH": path, "LC_ALL": "C"}
+        if os.geteuid() == 0:
+            # What mmdebstrap leaves when killed goes with this folder. (Not for others: it
+            # works as another user then, who cannot come here.)
+            env["TMPDIR"] = str(self.room)
         with self.log.open("ab") as log:
             process = subprocess.Popen(
                 line,
@@ -161,7 +167,7 @@ class _Build:
                 stdout=log,
                 stderr=log,
                 cwd=cwd,
-                env={**os.environ, "PATH": path, "LC_ALL": "C"},
+                env=env,
                 # mmdebstrap, told to end, ends its whole group: that must not be ours.
                 start_new_session=True,
             )
