@@ -151,9 +151,6 @@ class _Build:
 
     def _do(self, words: Sequence[str], *, cwd: Path | None = None) -> None:
         """Run one program, its output in the log. Raises :class:`ImageBuildFailed`."""
-        # Should this process be killed, what it started ends too, and cleans up.
-        lifeline = shutil.which("setpriv")
-        line = [lifeline, "--pdeathsig", "TERM", *words] if lifeline else words
         path = os.pathsep.join([os.environ.get("PATH", os.defpath), *programs.MORE_PATH])
         env = {**os.environ, "PATH": path, "LC_ALL": "C"}
         if os.geteuid() == 0:
@@ -162,7 +159,7 @@ class _Build:
             env["TMPDIR"] = str(self.room)
         with self.log.open("ab") as log:
             process = subprocess.Popen(
-                line,
+                [*_lifeline(), *words],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -197,6 +194,19 @@ class _Build:
             )
         last = complaints[-1] if complaints else (text.strip().splitlines() or ["no word"])[-1]
         return ImageBuildFailed(f"{program} failed: {last}", todo=f"read {self.log}")
+
+
+def _lifeline() -> list[str]:
+    """The words before a command that let it not outlive us, should we be killed.
+
+    As root, mmdebstrap mounts this machine's /sys and /dev/pts into what it builds. In
+    namespaces of its own the mounts and every process are gone with it, however it ends.
+    Without them they would outlive a kill, and the next build's sweep would walk into them.
+    """
+    if os.geteuid() == 0:
+        alone = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        return ["setpriv", "--pdeathsig", "KILL", *alone]
+    return ["setpriv", "--pdeathsig", "TERM"]
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
