@@ -1,5 +1,6 @@
 """Images: carried elsewhere in one file, and never taken for whole where they are not."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -234,6 +235,28 @@ def test_a_build_killed_half_way_leaves_no_image_and_the_next_one_sweeps(
     with pytest.raises(ImageBuildFailed):
         ensure_image(DEBIAN)
     assert left_in(cache) == ["debian-12-build.log"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's builds mount something")
+def test_a_build_killed_while_it_installs_leaves_no_process_and_no_mount(cache, eventually):
+    line = [sys.executable, "-c", "from labkit.cli import main; main()", "image", "build"]
+    build = subprocess.Popen([*line, "debian-12"], stderr=subprocess.DEVNULL)
+    built = ".build-*/mmdebstrap.*/var/lib/dpkg/info/*.list"
+    eventually(lambda: list((cache / "images").glob(built)), within=60)
+    build.kill()  # only labkit itself, as the kernel does when memory runs out
+    build.wait(10)
+    eventually(lambda: str(cache) not in command_lines())
+    assert str(cache) not in Path("/proc/self/mounts").read_text()
+    assert images.images() == []
+
+
+def command_lines():
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            found.append(file.read_text())
+    return "\n".join(found)
 
 
 def refused(file, why=None):
