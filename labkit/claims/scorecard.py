@@ -114,7 +114,7 @@ _CELL = "text-align: left; vertical-align: top; overflow-wrap: anywhere"
 
 def _html_row(claim: Claim, verdict: Verdict | None) -> str:
     cells = [
-        f"<code>{escape(claim.id)}</code>",
+        f'<code style="white-space: nowrap">{escape(claim.id)}</code>',
         prose(claim.claim),
         f"<strong>{escape(verdict.label)}</strong>" if verdict else PENDING,
         escape(one_line(verdict.grounds)) if verdict else "",
