@@ -35,8 +35,8 @@ def reserved(name: str, *, keep: bool) -> Iterator[Board]:
     is left running as it is. Raises :class:`GuideError` where another run has it, and what
     :func:`labkit.open_board` raises.
     """
+    machine = VirtualMachine(name)
     with _alone(name):
-        machine = VirtualMachine(name)
         ran_before = machine.running
         board: Board | None = None
         try:

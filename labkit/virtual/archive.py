@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import subprocess
 import tarfile
 import tempfile
-from dataclasses import asdict
 from pathlib import Path
 
 from labkit import platforms
@@ -49,12 +49,12 @@ def export(platform: Platform, target: Path) -> Path:
         with tempfile.TemporaryDirectory(dir=target.parent) as room:
             disk = Path(room) / "disk.qcow2"
             _compress(image.folder / "disk.qcow2", disk)
-            packed = _described(image, {**_sources(image), "disk.qcow2": disk})
-            write_manifest(packed, Path(room))
+            packed = {**image.files, disk.name: (file_digest(disk), disk.stat().st_size)}
+            write_manifest(dataclasses.replace(image, files=packed), Path(room))
             with tarfile.open(half, "w") as tar:
                 tar.add(Path(room) / "manifest.json", "manifest.json")
-                for name, path in {**_sources(image), "disk.qcow2": disk}.items():
-                    tar.add(path, name)
+                for name in FILES:
+                    tar.add(disk if name == disk.name else image.folder / name, name)
         half.replace(target)
     finally:
         half.unlink(missing_ok=True)
@@ -82,16 +82,6 @@ def import_file(source: Path) -> Image:
             shutil.rmtree(image.folder, ignore_errors=True)
             folder.rename(image.folder)
     return image
-
-
-def _sources(image: Image) -> dict[str, Path]:
-    return {name: image.folder / name for name in image.files}
-
-
-def _described(image: Image, paths: dict[str, Path]) -> Image:
-    """The same image with the sums and sizes of other files."""
-    files = {name: (file_digest(path), path.stat().st_size) for name, path in paths.items()}
-    return Image(**{**asdict(image), "files": files})
 
 
 def _compress(source: Path, target: Path) -> None:

@@ -21,14 +21,18 @@ from labkit.platforms import Platform
 from labkit.virtual import guest
 
 __all__ = [
+    "FILES",
     "Image",
     "find",
     "images",
     "images_folder",
     "lock",
+    "read_manifest",
     "recipe_digest",
     "remove",
     "require_space",
+    "unknown",
+    "write_manifest",
 ]
 
 FILES = ("disk.qcow2", "kernel", "initrd", "login_key")
@@ -159,6 +163,7 @@ def require_space(folder: Path, needed: int) -> None:
 
 
 def unknown(platform: Platform) -> ImageUnknown:
+    """The error where a platform has no image here, to be raised."""
     return ImageUnknown(
         f"there is no image of {platform.name} here", todo=f"labkit image build {platform.name}"
     )

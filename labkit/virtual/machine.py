@@ -18,7 +18,7 @@ from labkit import platforms
 from labkit.boards.board import Board
 from labkit.boards.places import cache_folder
 from labkit.boards.transport import Transport
-from labkit.errors import BootFailed, VirtualError
+from labkit.errors import BoardUnknown, BootFailed, VirtualError
 from labkit.platforms import Platform, VirtualSpec
 from labkit.virtual import builder, guest, images, programs
 from labkit.virtual.images import Image
@@ -46,6 +46,15 @@ class VirtualMachine:
     name: str
     cpu: str = ""
     virtualization: bool = False
+
+    def __post_init__(self) -> None:
+        # The name is a folder's too, which is removed with all that is in it, and a file's.
+        if not re.fullmatch(r"\w[\w.-]*(@\w[\w.-]*)?", self.name):
+            raise BoardUnknown(
+                f"there is no board {self.name!r}",
+                expected="letters, digits, dots and dashes, as in debian-12@NAME",
+                todo="labkit board list",
+            )
 
     @property
     def platform(self) -> Platform:
@@ -155,9 +164,8 @@ def machines() -> list[VirtualMachine]:
 def virtual_board(name: str, *, port: int = 0) -> Board | None:
     """A running virtual board by name; None where its platform does not exist."""
     machine = VirtualMachine(name)
-    platform, at, one_more = name.partition("@")
-    if platform not in platforms.names() or not re.fullmatch(r"(@[\w.-]+)?", at + one_more):
-        return None  # what comes after the @ names a folder too, and a file in QEMU's words
+    if name.partition("@")[0] not in platforms.names():
+        return None
     return Board(name, machine.up(port=port), platform=machine.platform.name, machine=machine)
 
 

@@ -59,6 +59,9 @@ def test_a_wrong_word_is_exit_code_2(labkit):
     [
         (("board", "up", "debian-13"), "there is no platform 'debian-13'"),
         (("board", "info", "nobody"), "there is no board 'nobody'"),
+        (("board", "down", "debian-12@/../../x"), "there is no board 'debian-12@/../../x'"),
+        (("board", "reset", "debian-12@/../../x"), "there is no board 'debian-12@/../../x'"),
+        (("run", "--board", "debian-12@/../../x"), "there is no board 'debian-12@/../../x'"),
         (("board", "up", "raspberry-pi-5"), "no recipe for a virtual Raspberry Pi 5"),
         (("board", "remove", "nobody"), "no board of yours is called 'nobody'"),
         (("image", "import", "nothing.labimage"), "there is no file nothing.labimage"),
@@ -74,6 +77,18 @@ def test_what_stands_in_the_way_is_one_line_and_exit_code_3(labkit, words, said)
     assert said in ended.stderr
     assert one_line(ended.stderr)
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("name", [".", "..", "debian-12@..", "/"])
+def test_a_name_that_leads_out_of_the_machines_folder_removes_nothing(labkit, tmp_path, name):
+    kept = tmp_path / "cache" / "machines" / "debian-12" / "disk"
+    kept.parent.mkdir(parents=True)
+    kept.touch()
+    for words in (("run", "--board", name), ("board", "down", name), ("board", "reset", name)):
+        ended = labkit(*words)
+        assert ended.returncode == 3
+        assert one_line(ended.stderr)
+    assert kept.exists()
 
 
 def test_a_board_of_ones_own_is_noted_listed_and_forgotten(labkit):
