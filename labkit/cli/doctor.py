@@ -21,6 +21,7 @@ from labkit.boards.places import cache_folder
 from labkit.cli.tables import show
 from labkit.cli.words import say, typed
 from labkit.errors import LabError
+from labkit.programs import Program, install_line, missing
 from labkit.virtual import images, programs, qemu
 from labkit.virtual.builder import SPACE
 
@@ -104,13 +105,13 @@ def _qemu() -> Finding:
     return Finding("qemu", new_enough, said, "" if new_enough else f"install {wanted} or newer")
 
 
-def _programs(what: str, wanted: tuple[programs.Program, ...], *, needed: bool) -> Finding:
-    lacking = programs.missing(wanted)
+def _programs(what: str, wanted: tuple[Program, ...], *, needed: bool) -> Finding:
+    lacking = missing(wanted)
     if not lacking:
         return Finding(what, True, "all here")
     names = ", ".join(program.name for program in lacking)
     found = f"without {names}" + ("" if needed else " (not needed: there is an image)")
-    return Finding(what, not needed, found, programs.install_line(lacking))
+    return Finding(what, not needed, found, install_line(lacking))
 
 
 def _arm64(*, needed: bool) -> Finding:

@@ -20,6 +20,7 @@ from pathlib import Path
 from labkit.boards.files import file_digest
 from labkit.errors import ImageBuildFailed, NoSpace, VirtualError
 from labkit.platforms import Platform, VirtualSpec
+from labkit.programs import MORE_PATH, require
 from labkit.virtual import guest, images, programs
 from labkit.virtual.images import Image
 from labkit.virtual.progress import step
@@ -45,7 +46,7 @@ def build(platform: Platform) -> Image:
             expected="a board of your own",
             todo=f"labkit board add NAME HOST --platform {platform.name}",
         )
-    programs.require((*programs.RUN, *programs.BUILD))
+    require((*programs.RUN, *programs.BUILD))
     programs.teach_arm64()
     folder = images.images_folder()
     folder.mkdir(parents=True, exist_ok=True)
@@ -151,7 +152,7 @@ class _Build:
 
     def _do(self, words: Sequence[str], *, cwd: Path | None = None) -> None:
         """Run one program, its output in the log. Raises :class:`ImageBuildFailed`."""
-        path = os.pathsep.join([os.environ.get("PATH", os.defpath), *programs.MORE_PATH])
+        path = os.pathsep.join([os.environ.get("PATH", os.defpath), *MORE_PATH])
         env = {**os.environ, "PATH": path, "LC_ALL": "C"}
         if os.geteuid() == 0:
             # What mmdebstrap leaves when killed goes with this folder. (Not for others: it

@@ -20,6 +20,7 @@ from labkit.boards.places import cache_folder
 from labkit.boards.transport import Transport
 from labkit.errors import BoardUnknown, BootFailed, VirtualError
 from labkit.platforms import Platform, VirtualSpec
+from labkit.programs import require
 from labkit.virtual import builder, guest, images, programs
 from labkit.virtual.images import Image
 from labkit.virtual.progress import step
@@ -146,7 +147,7 @@ class VirtualMachine:
 
 def ensure_image(platform: Platform, *, anew: bool = False) -> Image:
     """The platform's image, built where there is none yet (or ``anew``)."""
-    programs.require(programs.RUN)
+    require(programs.RUN)
     with images.lock(f"{platform.name}-{images.recipe_digest(platform)}"):
         image = None if anew else images.find(platform)
         if image is None:

@@ -1,48 +1,15 @@
-"""The programs of this machine that labkit calls, and how one gets them."""
+"""The programs that virtual boards take: to run one, and to build its image."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from labkit.errors import ProgramMissing
+from labkit.programs import Program, missing
 
-__all__ = [
-    "BUILD",
-    "MORE_PATH",
-    "RUN",
-    "Program",
-    "command",
-    "install_line",
-    "may_teach_arm64",
-    "missing",
-    "require",
-    "runs_arm64",
-    "teach_arm64",
-]
-
-# Debian keeps some of these in folders that are on root's PATH only.
-MORE_PATH = ("/usr/sbin", "/sbin")
-
-
-@dataclass(frozen=True)
-class Program:
-    """A program, the Debian package it comes in, and why labkit wants it."""
-
-    name: str
-    package: str
-    why: str
-
-    @property
-    def path(self) -> str | None:
-        """Where it is on this machine, or None."""
-        path = os.pathsep.join([os.environ.get("PATH", os.defpath), *MORE_PATH])
-        return shutil.which(self.name, path=path)
-
+__all__ = ["BUILD", "RUN", "command", "may_teach_arm64", "runs_arm64", "teach_arm64"]
 
 RUN = (
     Program("qemu-system-aarch64", "qemu-system-arm", "to run a virtual board"),
@@ -66,41 +33,9 @@ if os.geteuid() != 0:
     BUILD = (*BUILD, Program("newuidmap", "uidmap", "to build without being root"))
 
 
-def missing(programs: Sequence[Program]) -> list[Program]:
-    """Those of ``programs`` that are not on this machine."""
-    return [program for program in programs if program.path is None]
-
-
-def require(programs: Sequence[Program]) -> None:
-    """Go on only where all are there. Raises :class:`ProgramMissing` with the line that helps."""
-    lacking = missing(programs)
-    if lacking:
-        raise ProgramMissing(
-            f"{' and '.join(program.name for program in lacking)} not on this machine",
-            expected=f"{lacking[0].name} {lacking[0].why}",
-            todo=install_line(lacking),
-        )
-
-
-def install_line(programs: Sequence[Program]) -> str:
-    """The command that installs the programs here."""
-    if shutil.which("apt-get"):
-        packages = " ".join(dict.fromkeys(program.package for program in programs))
-        sudo = "" if os.geteuid() == 0 else "sudo "
-        return f"{sudo}apt-get install {packages}"
-    if shutil.which("brew"):
-        return "brew install qemu"
-    return "install QEMU 7.2 or newer with this system's package manager"
-
-
 def command(name: str) -> str:
     """The path of a program by name. Raises :class:`ProgramMissing`."""
-    for program in (*RUN, *BUILD):
-        if program.name == name:
-            require([program])
-            assert program.path is not None
-            return program.path
-    raise KeyError(name)
+    return {program.name: program for program in (*RUN, *BUILD)}[name].command()
 
 
 def runs_arm64() -> bool:
