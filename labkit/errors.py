@@ -26,7 +26,12 @@
     │   ├── ImageBuildFailed    a step of the image build went wrong
     │   ├── PortTaken           another program listens on the port asked for
     │   └── BootFailed          the machine ended or did not come up in time
-    ├── BuildFailed             a Go program does not compile
+    ├── GoError
+    │   ├── ToolchainError      a Go version cannot be had, or its files are damaged
+    │   ├── GoFailed            the go command said no
+    │   │   └── BuildFailed     a Go program does not compile
+    │   ├── BinaryError         a file is not the program it was taken for
+    │   └── OutputFlood         a program printed more than it was allowed to
     ├── KernelConfigError       a kernel configuration is missing or unreadable
     ├── ClaimError              a claim is unknown, or a verdict contradicts the table
     └── GuideError              a notebook, parameter or results folder is not usable
@@ -46,6 +51,7 @@ if TYPE_CHECKING:
     from labkit.boards.result import Result
 
 __all__ = [
+    "BinaryError",
     "BoardError",
     "BoardLost",
     "BoardUnknown",
@@ -56,6 +62,8 @@ __all__ = [
     "CommandFailed",
     "CommandTimeout",
     "FileTrouble",
+    "GoError",
+    "GoFailed",
     "GuideError",
     "HostKeyChanged",
     "HostKeyUnknown",
@@ -69,10 +77,12 @@ __all__ = [
     "NoSpace",
     "NotArm64",
     "NotVirtual",
+    "OutputFlood",
     "PlatformError",
     "PortTaken",
     "ProgramMissing",
     "SudoRefused",
+    "ToolchainError",
     "VirtualError",
 ]
 
@@ -207,8 +217,45 @@ class BootFailed(VirtualError):
     """The machine ended by itself or did not come up in time."""
 
 
-class BuildFailed(LabError):
+class GoError(LabError):
+    """Anything that concerns Go and what it builds."""
+
+
+class ToolchainError(GoError):
+    """A Go version cannot be had here, or its files are damaged."""
+
+
+class GoFailed(GoError):
+    """The go command ended with another status than 0; ``said`` holds its own words, whole."""
+
+    def __init__(self, found: str, *, said: str, expected: str = "", todo: str = "") -> None:
+        self.said = said
+        super().__init__(found, expected=expected, todo=todo)
+
+    def _render_traceback_(self) -> list[str]:
+        """What Jupyter prints: Go's own lines, which say in which file and line."""
+        todo = [f"Next: {self.todo}"] if self.todo else []
+        return [f"{type(self).__name__}:", *self.said.splitlines(), *todo]
+
+
+class BuildFailed(GoFailed):
     """A Go program does not compile; the compiler's own words say where."""
+
+
+class BinaryError(GoError):
+    """A file is not the program it was taken for: not ELF, not arm64, without that function."""
+
+
+class OutputFlood(GoError):
+    """A program printed more than it was allowed to, and was ended; ``result`` has the start."""
+
+    def __init__(self, board: str, result: Result, limit: int) -> None:
+        self.result = result
+        super().__init__(
+            f"{board}: {result.command} printed more than {limit / 2**20:g} MiB and was ended",
+            expected="less",
+            todo="have it print less, or allow more with limit=BYTES",
+        )
 
 
 class KernelConfigError(LabError):

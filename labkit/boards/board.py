@@ -14,7 +14,7 @@ from labkit.boards.facts import Facts, read_facts
 from labkit.boards.files import FETCH_LIMIT, ODD_HERE, ODD_ROOT, file_digest, split_headed
 from labkit.boards.result import Result
 from labkit.boards.sudo import Sudo
-from labkit.boards.transport import Transport
+from labkit.boards.transport import Hear, Transport
 from labkit.errors import CommandFailed, CommandTimeout, FileTrouble, NotVirtual
 
 __all__ = ["Board", "Machine"]
@@ -68,12 +68,14 @@ class Board:
         sudo: bool = False,
         env: Mapping[str, str] | None = None,
         stdin: str | bytes = b"",
+        hear: Hear | None = None,
     ) -> Result:
         """Run a shell command and give its :class:`Result`, whatever the exit status.
 
         Each ``%s`` in ``command`` takes one of ``args``, quoted for the shell: a space, a
         quote, a newline or a ``$()`` in it arrives as it is. With no ``args`` a ``%`` means
         itself. ``env`` adds variables, ``timeout`` is in seconds, ``sudo`` runs as root.
+        ``hear`` is called with new bytes of stdout and stderr while the command runs.
 
         Raises :class:`CommandTimeout` (the command on the board has been ended),
         :class:`SudoRefused`, :class:`BoardLost`.
@@ -86,7 +88,7 @@ class Board:
         to_shell = _with_environment(line, env or {})
         if sudo and self.facts.uid != 0:
             to_shell, told = self._sudo.words(to_shell, told, timeout)
-        ended = self._transport.run(to_shell, timeout=timeout, stdin=told)
+        ended = self._transport.run(to_shell, timeout=timeout, stdin=told, hear=hear)
         result = Result(
             line,
             ended.exit_status,

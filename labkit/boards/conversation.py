@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import paramiko
 
-from labkit.boards.transport import LINGER
+from labkit.boards.transport import LINGER, Hear
 
 __all__ = ["Conversation"]
 
@@ -24,12 +24,18 @@ class Conversation:
     overlooks SSH's word on a death by signal, a shell turns it into a status.
     """
 
-    def __init__(self, channel: paramiko.Channel, command: str, stdin: bytes) -> None:
+    def __init__(
+        self, channel: paramiko.Channel, command: str, stdin: bytes, hear: Hear | None = None
+    ) -> None:
         self.status: int | None = None
+        self.process_id = ""
+        """The far shell's process id, which is its process group too; empty if unknown."""
+        self._hear = hear
         self._channel = channel
         self._command = f"echo $$ >&2; {command}\nexit $?"
         self._stdin = memoryview(stdin)
         self._input_open = True
+        self._introduced = False
         self._out = bytearray()
         self._err = bytearray()
         channel.settimeout(0.0)
@@ -39,12 +45,6 @@ class Conversation:
         self._channel.exec_command(self._command)
 
     @property
-    def process_id(self) -> str:
-        """The far shell's process id, which is its process group too; empty if unknown."""
-        first, end, _ = self._err.partition(b"\n")
-        return first.decode() if end and first.isdigit() else ""
-
-    @property
     def stdout(self) -> bytes:
         """What came on standard output so far."""
         return bytes(self._out)
@@ -52,7 +52,7 @@ class Conversation:
     @property
     def stderr(self) -> bytes:
         """What came on standard error so far, without the process id."""
-        return bytes(self._err.partition(b"\n")[2] if self.process_id else self._err)
+        return bytes(self._err)
 
     def listen(self, until: float) -> bool:
         """Take and give until the command has ended (True) or the clock says ``until``.
@@ -95,12 +95,29 @@ class Conversation:
         return closed or (self.status is not None and (whole or quiet > LINGER))
 
     def _take(self) -> bool:
-        before = len(self._out) + len(self._err)
-        if self._channel.recv_ready():
-            self._out += self._channel.recv(1 << 20)
-        if self._channel.recv_stderr_ready():
-            self._err += self._channel.recv_stderr(1 << 20)
-        return len(self._out) + len(self._err) > before
+        out = self._channel.recv(1 << 20) if self._channel.recv_ready() else b""
+        err = self._channel.recv_stderr(1 << 20) if self._channel.recv_stderr_ready() else b""
+        moved = bool(out or err)
+        self._out += out
+        if self._introduced:
+            self._err += err
+        elif err:
+            err = self._introduction(err)
+        if self._hear and (out or err):
+            self._hear(out, err)
+        return moved
+
+    def _introduction(self, err: bytes) -> bytes:
+        """Take the process id off the head of stderr; give what stands behind it."""
+        self._err += err
+        first, end, rest = self._err.partition(b"\n")
+        if not end:
+            return b""
+        self._introduced = True
+        if first.isdigit():
+            self.process_id = first.decode()
+            self._err = rest
+        return bytes(self._err)
 
     def _give(self) -> bool:
         if not self._input_open or not self._channel.send_ready():

@@ -25,6 +25,7 @@ _QUESTIONS = {
     "meminfo": "head -n1 /proc/meminfo",
     "cgroups": "cat /sys/fs/cgroup/cgroup.controllers",
     "dmi": "cat /sys/class/dmi/id/sys_vendor",
+    "cache": 'printf %s "${XDG_CACHE_HOME:-$HOME/.cache}/labkit-board"',
 }
 
 # Part numbers of the MIDR register; Arm's technical reference manuals, and the kernel's
@@ -50,7 +51,8 @@ class Facts:
 
     ``memory`` and ``page_size`` are in bytes, ``long_bit`` is the word size of user space,
     ``features`` are the kernel's hwcap names (``atomics`` is LSE), ``cpus`` the number of
-    processors online, ``cpu`` the names of their kinds. ``emulated`` says that the
+    processors online, ``cpu`` the names of their kinds. ``cache_folder`` is the one folder that
+    labkit may fill on the board. ``emulated`` says that the
     processor is QEMU's own, so that its speed tells nothing.
     """
 
@@ -67,6 +69,7 @@ class Facts:
     memory: int
     cgroup_controllers: tuple[str, ...]
     uid: int
+    cache_folder: str
     emulated: bool
 
     def as_rows(self) -> dict[str, str]:
@@ -136,6 +139,7 @@ def parse_facts(answer: str, name: str) -> Facts:
         memory=int(said["meminfo"].split()[1]) * 1024,
         cgroup_controllers=tuple(said["cgroups"].split()),
         uid=int(said["uid"]),
+        cache_folder=said["cache"],
         emulated="QEMU max" in cpu or _is_qemu(said),
     )
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import selectors
 import shutil
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
-from labkit.boards.transport import LINGER, Ended, words_to_end
+from labkit.boards.transport import LINGER, Ended, Hear, words_to_end
 from labkit.errors import FileTrouble
 
 __all__ = ["LocalTransport"]
@@ -27,7 +30,9 @@ class LocalTransport:
         """See :class:`~labkit.boards.transport.Transport`."""
         return "this machine"
 
-    def run(self, command: str, *, timeout: float, stdin: bytes = b"") -> Ended:
+    def run(
+        self, command: str, *, timeout: float, stdin: bytes = b"", hear: Hear | None = None
+    ) -> Ended:
         """See :class:`~labkit.boards.transport.Transport`."""
         began = time.monotonic()
         process = subprocess.Popen(
@@ -37,22 +42,21 @@ class LocalTransport:
             stderr=subprocess.PIPE,
             start_new_session=True,  # so that a timeout can end the whole group
         )
+        talk = _Talk(process, stdin, hear)
         try:
-            in_time, out, err = _listen(process, stdin, began + timeout)
+            in_time = talk.listen(began + timeout)
             if not in_time:
                 _end(process)
-                _, out, err = _listen(process, None, time.monotonic() + 1)
-        except BaseException:  # Ctrl-C must not leave the command running
+                talk.listen(time.monotonic() + 1)
+        except BaseException:  # Ctrl-C, or whoever hears the output has had enough of it
             _end(process)
             raise
         finally:
-            for pipe in (process.stdin, process.stdout, process.stderr):
-                if pipe:
-                    pipe.close()
+            talk.close()
         code = process.returncode
         # A shell reports death by signal N as 128+N; Popen says -N.
         status = (code if code >= 0 else 128 - code) if in_time else None
-        return Ended(status, out, err, time.monotonic() - began)
+        return Ended(status, bytes(talk.out), bytes(talk.err), time.monotonic() - began)
 
     def put(self, local: Path, remote: str, *, mode: int) -> None:
         """See :class:`~labkit.boards.transport.Transport`."""
@@ -70,27 +74,75 @@ class LocalTransport:
         """See :class:`~labkit.boards.transport.Transport`."""
 
 
-def _listen(
-    process: subprocess.Popen[bytes], stdin: bytes | None, until: float
-) -> tuple[bool, bytes, bytes]:
-    """Whether the command ended in time, and what it printed.
+class _Talk:
+    """The three pipes of one process: output drained, input fed, in one loop."""
 
-    Background children of an ended command may hold its output open: not waited for long.
-    """
-    ended_at = None
-    while True:
-        try:
-            out, err = process.communicate(stdin, timeout=0.1)
-            return True, out, err
-        except subprocess.TimeoutExpired as waiting:
-            out, err = waiting.output or b"", waiting.stderr or b""
-        now = time.monotonic()
-        if process.poll() is not None:
-            ended_at = ended_at or now
-            if now - ended_at > LINGER or now >= until:
-                return True, out, err
-        elif now >= until:
-            return False, out, err
+    def __init__(self, process: subprocess.Popen[bytes], stdin: bytes, hear: Hear | None) -> None:
+        self.out, self.err = bytearray(), bytearray()
+        self._process, self._hear = process, hear
+        self._stdin = memoryview(stdin)
+        self._pipes = selectors.DefaultSelector()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        self._pipes.register(process.stdout, selectors.EVENT_READ, self.out)
+        self._pipes.register(process.stderr, selectors.EVENT_READ, self.err)
+        os.set_blocking(process.stdin.fileno(), False)
+        self._pipes.register(process.stdin, selectors.EVENT_WRITE)
+
+    def listen(self, until: float) -> bool:
+        """Whether the command ended before the clock said ``until``.
+
+        Background children of an ended command may hold its output open: not waited for long.
+        """
+        ended_at = None
+        while self._reading():
+            for key, _ in self._pipes.select(0.1):
+                pipe: IO[bytes] = key.fileobj  # type: ignore[assignment]
+                if key.events & selectors.EVENT_WRITE:
+                    self._give(pipe)
+                else:
+                    self._take(pipe, key.data)
+            now = time.monotonic()
+            if self._process.poll() is not None:
+                ended_at = ended_at or now
+                if now - ended_at > LINGER or now >= until:
+                    return True
+            elif now >= until:
+                return False
+        try:  # it may close its output and go on
+            self._process.wait(max(0.0, until - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Let go of the pipes."""
+        self._pipes.close()
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if pipe:
+                with suppress(BrokenPipeError):
+                    pipe.close()
+
+    def _reading(self) -> bool:
+        return any(key.events & selectors.EVENT_READ for key in self._pipes.get_map().values())
+
+    def _take(self, pipe: IO[bytes], kept: bytearray) -> None:
+        piece = os.read(pipe.fileno(), 1 << 16)
+        kept += piece
+        if not piece:
+            self._pipes.unregister(pipe)
+        elif self._hear:
+            self._hear(*((piece, b"") if kept is self.out else (b"", piece)))
+
+    def _give(self, pipe: IO[bytes]) -> None:
+        # A command may stop reading, or end, before it has taken all: that is its right.
+        with suppress(BrokenPipeError):
+            if self._stdin:
+                self._stdin = self._stdin[os.write(pipe.fileno(), self._stdin[: 1 << 15]) :]
+                return
+        self._pipes.unregister(pipe)
+        pipe.close()
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

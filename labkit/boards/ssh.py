@@ -15,7 +15,7 @@ from labkit.boards.conversation import Conversation
 from labkit.boards.login import log_in
 from labkit.boards.openssh import ssh_words
 from labkit.boards.target import SshTarget
-from labkit.boards.transport import Ended, words_to_end
+from labkit.boards.transport import Ended, Hear, words_to_end
 from labkit.errors import BoardLost, FileTrouble
 
 __all__ = ["SshTransport"]
@@ -45,12 +45,14 @@ class SshTransport:
         """See :class:`~labkit.boards.transport.Transport`."""
         return str(self.target)
 
-    def run(self, command: str, *, timeout: float, stdin: bytes = b"") -> Ended:
+    def run(
+        self, command: str, *, timeout: float, stdin: bytes = b"", hear: Hear | None = None
+    ) -> Ended:
         """See :class:`~labkit.boards.transport.Transport`."""
         began = time.monotonic()
         channel = self._on_link(_open_session)
         try:
-            talk = Conversation(channel, command, stdin)
+            talk = Conversation(channel, command, stdin, hear)
             in_time = self._listen(talk, began + timeout)
         except (OSError, *_DROPPED) as dropped:
             raise self._lost() from dropped
@@ -107,7 +109,9 @@ class SshTransport:
             talk.begin()
             if talk.listen(until):
                 return True
-        except KeyboardInterrupt:
+        except (OSError, *_DROPPED):
+            raise
+        except BaseException:  # Ctrl-C, or whoever hears the output has had enough of it
             self._end(talk)
             raise
         self._end(talk)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-__all__ = ["LINGER", "Ended", "Transport", "words_to_end"]
+__all__ = ["LINGER", "Ended", "Hear", "Transport", "words_to_end"]
 
 LINGER = 2.0
 """Seconds to wait for output that background children of an ended command hold open."""
+
+Hear = Callable[[bytes, bytes], None]
+"""Who is told what a command prints while it runs: new bytes of stdout, and of stderr.
+
+Raising an exception ends the command on the far side; the exception goes on to the caller."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +43,10 @@ class Transport(Protocol):
         """Where this leads, for people to read: ``pi@10.0.0.7:22``, ``this machine``."""
         ...
 
-    def run(self, command: str, *, timeout: float, stdin: bytes = b"") -> Ended:
-        """Give ``command`` to the far shell and wait for its end."""
+    def run(
+        self, command: str, *, timeout: float, stdin: bytes = b"", hear: Hear | None = None
+    ) -> Ended:
+        """Give ``command`` to the far shell and wait for its end; ``hear`` what it prints."""
         ...
 
     def put(self, local: Path, remote: str, *, mode: int) -> None:

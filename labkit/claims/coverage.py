@@ -10,9 +10,12 @@ from pathlib import Path
 from labkit.claims.table import claims, section, sections
 from labkit.errors import ClaimError
 
-__all__ = ["judged_ids", "missing", "notebooks_of", "section_of", "strays"]
+__all__ = ["judged_ids", "missing", "notebooks_of", "sections_of", "strays"]
 
 _CALLS = ("judge", "cite")
+
+# The document's title makes two statements of its own; they are treated where it begins.
+_BESIDES = {"1.0": ("0",)}
 
 
 def notebooks_of(folder: Path) -> list[Path]:
@@ -21,16 +24,20 @@ def notebooks_of(folder: Path) -> list[Path]:
     return sorted(path for path in found if ".ipynb_checkpoints" not in path.parts)
 
 
-def section_of(notebook: Path) -> str:
-    """The section a notebook treats, from its name; empty where it treats none.
+def sections_of(notebook: Path) -> tuple[str, ...]:
+    """The sections a notebook treats, from its name; empty where it treats none.
 
-    >>> section_of(Path("notebooks/02-environment/2.2-kernel-and-system.ipynb"))
-    '2.2'
-    >>> section_of(Path("notebooks/00-start-here.ipynb"))
-    ''
+    >>> sections_of(Path("notebooks/02-environment/2.2-kernel-and-system.ipynb"))
+    ('2.2',)
+    >>> sections_of(Path("notebooks/01-foundations/1.0-the-scene.ipynb"))
+    ('1.0', '0')
+    >>> sections_of(Path("notebooks/00-start-here.ipynb"))
+    ()
     """
     number = re.match(r"\d+(\.\d+)?(?=-|\.ipynb$)", notebook.name)
-    return number[0] if number and number[0] in sections() else ""
+    if not number or number[0] not in sections():
+        return ()
+    return (number[0], *_BESIDES.get(number[0], ()))
 
 
 def judged_ids(notebook: Path) -> set[str]:
@@ -50,12 +57,12 @@ def missing(key: str, notebooks: Iterable[Path]) -> list[str]:
 
 def strays(notebook: Path) -> list[str]:
     """What a notebook judges and should not: ids not in the table, or of another section."""
-    own = section_of(notebook)
+    own = sections_of(notebook)
     found = []
     for claim_id in sorted(judged_ids(notebook)):
         if claim_id not in claims():
             found.append(f"{claim_id} is not in the table")
-        elif claims()[claim_id].key != own:
+        elif claims()[claim_id].key not in own:
             found.append(f"{claim_id} belongs to section {claims()[claim_id].key}")
     return found
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from labkit.cli import boards, doctor, image, run
+from labkit.cli import boards, doctor, go, image, run
 from labkit.cli.words import say
 from labkit.errors import LabError
 
@@ -28,6 +28,7 @@ app = typer.Typer(
 )
 app.add_typer(boards.app, name="board")
 app.add_typer(image.app, name="image")
+app.add_typer(go.app, name="go")
 app.command("doctor")(doctor.doctor)
 app.command("run")(run.run)
 

@@ -89,7 +89,7 @@ def _package(what: str, module: str) -> Finding:
 
 def _go() -> Finding:
     try:
-        return Finding("go", True, golang.host_version())
+        return Finding("go", True, f"go{golang.toolchain().version}")
     except LabError as error:
         return Finding("go", False, error.found, error.todo)
 

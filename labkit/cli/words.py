@@ -20,7 +20,7 @@ def typed(text: str) -> str:
     if shutil.which("labkit"):
         return text
     mine = os.path.relpath(Path(sys.argv[0]))
-    return re.sub(r"\blabkit(?= (?:board|image|doctor|run)\b)", lambda _: mine, text)
+    return re.sub(r"\blabkit(?= (?:board|image|go|doctor|run)\b)", lambda _: mine, text)
 
 
 def say(text: str, *, to: TextIO | None = None) -> None:

@@ -1,6 +1,25 @@
-"""Go programs: built on this machine, for the board."""
+"""Go on this machine and on boards: toolchains, builds, runs, and what is in a binary."""
 
-from labkit.golang.build import Binary, build
-from labkit.golang.toolchain import go_command, host_version
+from labkit.golang.binary import Binary
+from labkit.golang.build import Source, build, vet
+from labkit.golang.running import clear, run_on, ship
+from labkit.golang.shipping import ShippedToolchain, installed_on, remove_from, ship_toolchain
+from labkit.golang.toolchain import Toolchain, installed, remove, toolchain
 
-__all__ = ["Binary", "build", "go_command", "host_version"]
+__all__ = [
+    "Binary",
+    "ShippedToolchain",
+    "Source",
+    "Toolchain",
+    "build",
+    "clear",
+    "installed",
+    "installed_on",
+    "remove",
+    "remove_from",
+    "run_on",
+    "ship",
+    "ship_toolchain",
+    "toolchain",
+    "vet",
+]

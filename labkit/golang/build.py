@@ -5,67 +5,182 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import subprocess
-from collections.abc import Mapping
-from dataclasses import dataclass
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
+from labkit.boards import Result
 from labkit.boards.places import cache_folder
-from labkit.errors import BuildFailed
-from labkit.golang.toolchain import go_command
-from labkit.shown import Shown
+from labkit.errors import BuildFailed, GoError
+from labkit.golang.binary import Binary
+from labkit.golang.toolchain import Toolchain, toolchain
 
-__all__ = ["Binary", "build"]
+__all__ = ["Source", "build", "vet"]
 
+Source = str | os.PathLike[str] | Mapping[str, str]
+"""A program: the text of its one file, the path of its folder, or ``{file name: text}``."""
 
-@dataclass(frozen=True, repr=False)
-class Binary(Shown):
-    """A program built for a board. ``settings`` are the Go environment it was built with."""
+KEPT_PROGRAMS = 400
+"""Built programs that stay in the cache; each is some 2 MB."""
 
-    path: Path
-    settings: Mapping[str, str]
-
-    @property
-    def size(self) -> int:
-        """Bytes."""
-        return self.path.stat().st_size
-
-    def __str__(self) -> str:
-        said = " ".join(f"{name}={value}" for name, value in self.settings.items())
-        return f"{self.path.name}, {self.size / 2**20:.2f} MiB, built with {said}"
+_ZIG = {"arm64": "aarch64", "amd64": "x86_64", "arm": "arm"}
+_LIBCS = {"zig-musl": "linux-musl{eabi}", "zig-glibc": "linux-gnu{eabi}.2.31"}
 
 
-def build(source: str, *, name: str = "program", **settings: str) -> Binary:
-    """Build one Go source text into a program for linux/arm64.
+def build(
+    source: Source,
+    *,
+    name: str = "program",
+    version: str | None = None,
+    ldflags: str = "",
+    gcflags: str = "",
+    buildmode: str = "",
+    trimpath: bool = True,
+    cc: str = "",
+    GOOS: str = "linux",
+    GOARCH: str = "arm64",
+    **environment: str,
+) -> Binary:
+    """Build a program and give its :class:`Binary`; the same one is built once.
 
-    ``settings`` are Go's environment variables (``GOARM64="v8.1"``, ``CGO_ENABLED="1"``);
-    GOOS, GOARCH and CGO_ENABLED=0 are set unless said otherwise. The same source with the
-    same settings is built once. Raises :class:`BuildFailed` with what the compiler said.
+    ``version`` is the Go to build with (the guide's own unless said). ``cc`` turns cgo on and
+    names the C compiler: ``zig-musl`` (static), ``zig-glibc`` (2.31 and newer), or a command
+    such as ``aarch64-linux-gnu-gcc``. ``environment`` are Go's own variables: GOARM64,
+    GOEXPERIMENT, GOARM, ... The program's text is compiled as a module of its own, whose
+    ``go`` line is the toolchain's version. Nothing is fetched but the toolchain.
 
-    >>> build("package main\\nfunc main() {}\\n", name="nothing").path.name   # doctest: +SKIP
-    'nothing'
+    Raises :class:`BuildFailed` with what the compiler said, and :class:`ToolchainError`.
+
+    >>> build("package main\\nfunc main() {}\\n", name="nothing", GOARM64="v8.1")  # doctest: +SKIP
     """
-    chosen = {"GOOS": "linux", "GOARCH": "arm64", "CGO_ENABLED": "0"} | settings
-    key = hashlib.sha256(repr((source, sorted(chosen.items()))).encode()).hexdigest()[:16]
-    folder = cache_folder() / "go" / key
-    binary = folder / name
-    if not binary.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "main.go").write_text(source, encoding="utf-8")
-        _compile(folder, name, chosen)
-    return Binary(binary, chosen)
+    with_go = toolchain(version)
+    settings = {"GOOS": GOOS, "GOARCH": GOARCH, "CGO_ENABLED": "0", **_cgo(cc, GOARCH)}
+    settings |= environment
+    words = ["build", "-buildvcs=false", *_flags(ldflags, gcflags, buildmode, trimpath)]
+    key = _digest(source, with_go.version, words, settings)
+    target = cache_folder() / "go" / key / name
+    if not target.exists():
+        with _folder_of(source, with_go, target.parent) as folder:
+            _compile(with_go, words, folder, target, settings)
+        _keep_newest(target.parents[1])
+    return Binary(target)
 
 
-def _compile(folder: Path, name: str, settings: Mapping[str, str]) -> None:
-    # Go's own habit of fetching another version would hide which one built this.
-    env = {**os.environ, "GOTOOLCHAIN": "local", "GO111MODULE": "off", "GOFLAGS": "", **settings}
-    half = folder / f".{name}"
-    line = [str(go_command()), "build", "-trimpath", "-o", str(half), "main.go"]
-    done = subprocess.run(line, cwd=folder, env=env, capture_output=True, text=True, check=False)
-    if done.returncode:
-        said = [line for line in done.stderr.splitlines() if re.match(r".*\.go:\d+", line)]
-        raise BuildFailed(
-            f"Go does not compile this: {'; '.join(said) or done.stderr.strip()}",
-            expected="a program",
+def vet(
+    source: Source, *, version: str | None = None, GOOS: str = "linux", GOARCH: str = "arm64"
+) -> list[str]:
+    """What ``go vet`` finds in a program, a line each; nothing where it does not compile.
+
+    >>> vet('package main\\nimport "fmt"\\nfunc main() { fmt.Printf("%d") }\\n')  # doctest: +SKIP
+    ['main.go:3:15: fmt.Printf format %d reads arg #1, but call has 0 args']
+    """
+    with_go = toolchain(version)
+    key = _digest(source, with_go.version, ["vet"], {})
+    place = cache_folder() / "go" / f"vet-{key}"
+    try:
+        with _folder_of(source, with_go, place) as folder:
+            said = with_go.run("vet", ".", cwd=folder, GOOS=GOOS, GOARCH=GOARCH, CGO_ENABLED="0")
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+    found = re.findall(r"^(?:vet: )?(?:\S*/)?(\S+\.(?:go|s):\d+.*)$", said.stderr, re.MULTILINE)
+    return [] if said.ok else found
+
+
+def _compile(
+    with_go: Toolchain, words: list[str], folder: Path, target: Path, settings: dict[str, str]
+) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    half = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        done = with_go.run(*words, "-o", str(half), ".", cwd=folder, **settings)
+        if not done.ok:
+            raise _refused(done, with_go)
+        half.replace(target)
+    finally:
+        half.unlink(missing_ok=True)
+        if not target.exists():
+            shutil.rmtree(target.parent, ignore_errors=True)
+
+
+def _refused(done: Result, with_go: Toolchain) -> BuildFailed:
+    """The compiler's complaint: the first line in the message, all of it in ``said``."""
+    said = [line for line in done.stderr.splitlines() if not line.startswith("# ")]
+    complaints = [line for line in said if re.match(r".*\.(go|s|c|h):\d+", line)] or said
+    first = complaints[0] if complaints else f"go ended with status {done.exit_status}"
+    more = f" (and {len(complaints) - 1} more)" if len(complaints) > 1 else ""
+    too_new = re.search(r"requires go >= ([\d.]+)", done.stderr)
+    return BuildFailed(
+        f"Go {with_go.version} does not compile this: {first}{more}",
+        said="\n".join(said).strip(),
+        expected=f"a program for Go {with_go.minor}" if too_new else "a program",
+        todo=f'build(..., version="{too_new[1]}")' if too_new else "",
+    )
+
+
+def _flags(ldflags: str, gcflags: str, buildmode: str, trimpath: bool) -> list[str]:
+    words = ["-trimpath"] if trimpath else []
+    given = {"-ldflags": ldflags, "-gcflags": gcflags, "-buildmode": buildmode}
+    return words + [f"{flag}={value}" for flag, value in given.items() if value]
+
+
+def _cgo(cc: str, arch: str) -> dict[str, str]:
+    """What turns cgo on, with zig as a C compiler for any target, or with a command."""
+    if not cc:
+        return {}
+    if cc in _LIBCS:
+        libc = _LIBCS[cc].format(eabi="eabihf" if arch == "arm" else "")
+        line = [sys.executable, "-m", "ziglang", "cc", "-target", f"{_ZIG[arch]}-{libc}"]
+        # A program of musl is wanted static: it is to run on any board.
+        extra = {"CGO_LDFLAGS": "-static"} if "musl" in libc else {}
+        return {"CGO_ENABLED": "1", "CC": shlex.join(line), **extra}
+    if shutil.which(shlex.split(cc)[0]) is None:
+        raise GoError(
+            f"there is no C compiler {cc!r} on this machine",
+            expected=f"a command, or one of {', '.join(_LIBCS)}",
+            todo='build(..., cc="zig-musl")',
         )
-    half.replace(folder / name)
+    return {"CGO_ENABLED": "1", "CC": cc}
+
+
+@contextmanager
+def _folder_of(source: Source, with_go: Toolchain, beside: Path) -> Iterator[Path]:
+    """A folder with the source as Go wants it: the user's own, or a module made for the text."""
+    if isinstance(source, os.PathLike):
+        yield _own_folder(Path(source))
+        return
+    texts = {"main.go": source} if isinstance(source, str) else source
+    # One place for one program: a path that is compiled in is then the same every time.
+    folder = beside / "source"
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, text in {"go.mod": f"module program\n\ngo {with_go.minor}\n", **texts}.items():
+        (folder / file).write_text(text, encoding="utf-8")
+    yield folder
+
+
+def _own_folder(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise GoError(f"there is no folder {folder}", expected="a folder with Go files")
+    return folder.absolute()
+
+
+def _digest(source: Source, version: str, words: list[str], settings: Mapping[str, str]) -> str:
+    whole = hashlib.sha256(repr((version, words, sorted(settings.items()))).encode())
+    if isinstance(source, os.PathLike):
+        folder = _own_folder(Path(source))
+        whole.update(str(folder).encode())
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and ".git" not in path.parts:
+                whole.update(repr((str(path.relative_to(folder)), path.read_bytes())).encode())
+    else:
+        whole.update(repr(source if isinstance(source, str) else sorted(source.items())).encode())
+    return whole.hexdigest()[:16]
+
+
+def _keep_newest(folder: Path) -> None:
+    """Let the oldest programs go where there are too many."""
+    programs = sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
+    for old in programs[KEPT_PROGRAMS:]:
+        shutil.rmtree(old, ignore_errors=True)

@@ -1,6 +1,9 @@
 """One look for every plot; each plot is a function of a data frame."""
 
+from labkit.plots.bars import bars, waterfall
+from labkit.plots.distribution import histogram
+from labkit.plots.grid import heatmap, truth_table
 from labkit.plots.picture import Picture
 from labkit.plots.timeline import timeline
 
-__all__ = ["Picture", "timeline"]
+__all__ = ["Picture", "bars", "heatmap", "histogram", "timeline", "truth_table", "waterfall"]

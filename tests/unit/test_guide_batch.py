@@ -19,7 +19,7 @@ from labkit.guide import Notebook, run, run_guide
 PARAMETERS = 'platform = "debian-12"\nboard_name = ""\nrounds = 1'
 FACTS = Facts(
     *("Debian", "debian", "6.1.0", "aarch64", "", "QEMU max", 2, frozenset()),
-    *(64, 4096, 2**30, (), 0, True),
+    *(64, 4096, 2**30, (), 0, "/root/.cache/labkit-board", True),
 )
 
 

@@ -167,6 +167,7 @@ SOMEBODY = Facts(
     memory=2**30,
     cgroup_controllers=(),
     uid=0,
+    cache_folder="/home/somebody/.cache/labkit-board",
     emulated=True,
 )
 EXCERPT = Path(__file__).parent / "data" / "config-6.1.0-56-arm64.excerpt"

@@ -28,6 +28,7 @@ SOMEBODY = Facts(
     memory=2**30,
     cgroup_controllers=(),
     uid=0,
+    cache_folder="/home/somebody/.cache/labkit-board",
     emulated=True,
 )
 

@@ -1,0 +1,107 @@
+"""``%%go``: a notebook cell that is a Go program, run on the board.
+
+``%load_ext labkit`` brings it into a notebook.
+"""
+
+from __future__ import annotations
+
+import codecs
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from IPython.core.magic import Magics, cell_magic, magics_class
+from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+
+from labkit.boards import Board
+from labkit.errors import GoError
+from labkit.golang.build import build, vet
+from labkit.golang.running import run_on
+from labkit.golang.toolchain import toolchain
+
+__all__ = ["GoMagics"]
+
+
+@magics_class
+class GoMagics(Magics):
+    """The cell magic ``%%go``."""
+
+    @magic_arguments()
+    @argument("--go", metavar="VERSION", help="build with this Go, such as 1.21.13")
+    @argument("--goarm64", default="", metavar="LEVEL", help="the Arm level, such as v8.1")
+    @argument("--env", action="append", default=[], metavar="NAME=VALUE", help="for the run")
+    @argument("--timeout", type=float, default=30.0, metavar="SECONDS", help="30 unless said")
+    @argument("--board", default="board", metavar="NAME", help="the Python variable of the board")
+    @argument("--source", metavar="NAME", help="keep the program's text in this variable")
+    @argument("--binary", metavar="NAME", help="keep the built program in this variable")
+    @argument("--result", metavar="NAME", help="keep what it printed in this variable")
+    @argument("--no-run", action="store_true", help="only build it")
+    @argument("--may-fail", action="store_true", help="its failure is no error")
+    @argument("args", nargs="*", help="the program's own arguments")
+    @cell_magic
+    def go(self, line: str, cell: str) -> None:
+        """Vet and build the cell as a Go program, then run it on the board."""
+        told: Any = parse_argstring(GoMagics.go, line)
+        # The cell's first line is the magic; with it the compiler counts lines as the cell does.
+        program = {"cell.go": f"//line cell.go:2\n{cell}"}
+        self._keep(told.source, cell)
+        if told.no_run and not told.binary:
+            return
+        toolchain(told.go)  # fetched once, before two ask for it
+        with ThreadPoolExecutor(1) as beside:
+            vetted = beside.submit(vet, program, version=told.go)
+            level = {"GOARM64": told.goarm64} if told.goarm64 else {}
+            binary = build(program, name="cell", version=told.go, **level)
+        self._keep(told.binary, binary)
+        for finding in vetted.result():
+            print(f"vet: {finding}", file=sys.stderr)
+        if not told.no_run:
+            self._run(told, binary)
+
+    def _run(self, told: Any, binary: Any) -> None:
+        board = self._board(told.board)
+        env = dict(setting.partition("=")[::2] for setting in told.env)
+        result = run_on(board, binary, told.args, env, timeout=told.timeout, hear=_Printer())
+        self._keep(told.result, result)
+        if not result.ok and not told.may_fail:
+            raise GoError(
+                f"{board.name}: the program ended with status {result.exit_status}",
+                expected="status 0",
+                todo="%%go --may-fail, where that is meant",
+            )
+        if not result.ok:
+            print(f"[status {result.exit_status}]")
+
+    def _board(self, name: str) -> Board:
+        board = self._variables.get(name)
+        if not isinstance(board, Board):
+            raise GoError(
+                f"there is no board in the variable {name!r}",
+                expected="an open one",
+                todo=f'{name} = labkit.open_board("debian-12")',
+            )
+        return board
+
+    def _keep(self, name: str | None, value: object) -> None:
+        if name:
+            self._variables[name] = value
+
+    @property
+    def _variables(self) -> dict[str, Any]:
+        assert self.shell is not None
+        names: dict[str, Any] = self.shell.user_ns
+        return names
+
+
+class _Printer:
+    """Prints what comes from the board as it comes; a letter may arrive in two pieces."""
+
+    def __init__(self) -> None:
+        text = codecs.getincrementaldecoder("utf-8")
+        self._streams = ((text("replace"), sys.stdout), (text("replace"), sys.stderr))
+
+    def __call__(self, out: bytes, err: bytes) -> None:
+        for (decoder, stream), piece in zip(self._streams, (out, err), strict=True):
+            if piece:
+                stream.write(decoder.decode(piece))
+                stream.flush()

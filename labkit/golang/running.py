@@ -1,0 +1,123 @@
+"""Running a program on a board: shipped once, heard while it runs, ended when it must be."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from labkit.boards import Board, Result
+from labkit.boards.files import file_digest
+from labkit.errors import BinaryError, CommandTimeout, FileTrouble, OutputFlood
+
+__all__ = ["clear", "run_on", "ship"]
+
+OUTPUT_LIMIT = 8 * 2**20
+"""Bytes a program may print: a page with more does not open any more."""
+
+# What a 64-bit Arm kernel runs, in the words of the ELF header (e_machine): the second one
+# is 32-bit Arm, which some processors can do as well.
+_RUNS = {183: "arm64", 40: "arm"}
+
+
+def run_on(
+    board: Board,
+    program: str | os.PathLike[str],
+    args: Sequence[object] = (),
+    env: Mapping[str, str] | None = None,
+    *,
+    timeout: float = 60.0,
+    limit: int = OUTPUT_LIMIT,
+    hear: Callable[[bytes, bytes], None] | None = None,
+    sudo: bool = False,
+) -> Result:
+    """Run a program of this machine on a board and give its Result, whatever the status.
+
+    It is shipped unless the board has it. ``timeout`` is in seconds, ``limit`` in bytes of
+    output; ``hear`` is told what it prints while it runs. A shell gives a death by signal N as
+    status 128+N: 132 is SIGILL, an instruction this processor does not have.
+
+    Raises :class:`BinaryError` for a file that is no program for Arm, :class:`CommandTimeout`
+    and :class:`OutputFlood` after ending it, :class:`FileTrouble` where the board is full.
+
+    >>> run_on(board, build(source), ["-n", 3], {"GOMAXPROCS": "1"})   # doctest: +SKIP
+    """
+    path = Path(program)
+    there = ship(board, path)
+    said = shlex.join([path.name, *map(str, args)])
+    told = _Limited(hear, limit)
+    try:
+        words = [there, *args]
+        ended = board.run(
+            "exec" + " %s" * len(words), *words, timeout=timeout, env=env, hear=told, sudo=sudo
+        )
+    except CommandTimeout as late:
+        raise CommandTimeout(board.name, replace(late.result, command=said), timeout) from None
+    except _TooMuch:
+        start = Result(said, None, told.start, "", 0.0)
+        raise OutputFlood(board.name, start, limit) from None
+    return replace(ended, command=said)
+
+
+def ship(board: Board, program: str | os.PathLike[str]) -> str:
+    """Copy a program to the board, unless the same bytes are there; give its path there.
+
+    Raises :class:`BinaryError`, :class:`FileTrouble`.
+    """
+    path = Path(program)
+    _require_arm(path)
+    folder = f"{board.facts.cache_folder}/programs/{file_digest(path)[:16]}"
+    there = f"{folder}/{path.name}"
+    try:
+        board.put(path, there)
+    except FileTrouble:
+        board.run("rmdir -- %s", folder)
+        raise
+    return there
+
+
+def clear(board: Board) -> None:
+    """Remove from a board what labkit has shipped there: programs and toolchains."""
+    board.check("rm -rf -- %s", board.facts.cache_folder)
+
+
+class _TooMuch(Exception):
+    pass
+
+
+class _Limited:
+    """Passes output on to whoever listens, up to a limit."""
+
+    def __init__(self, hear: Callable[[bytes, bytes], None] | None, limit: int) -> None:
+        self._hear, self._limit, self._heard = hear, limit, 0
+        self.start = ""
+
+    def __call__(self, out: bytes, err: bytes) -> None:
+        if not self._heard:
+            self.start = (out or err)[:2000].decode(errors="replace")
+        room = self._limit - self._heard
+        self._heard += len(out) + len(err)
+        if self._hear:
+            self._hear(out[:room], err[: max(0, room - len(out))])
+        if self._heard > self._limit:
+            raise _TooMuch
+
+
+def _require_arm(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            head = file.read(20)
+    except OSError as trouble:
+        raise BinaryError(f"{path}: {trouble.strerror}", expected="a program") from trouble
+    if len(head) < 20 or head[:4] != b"\x7fELF":
+        raise BinaryError(f"{path} is no ELF file", expected="a program for Linux")
+    machine = int.from_bytes(head[18:20], "little")
+    if machine not in _RUNS:
+        known = {62: "amd64", 3: "386", 243: "riscv64"}
+        raise BinaryError(
+            f"{path.name} is a program for {known.get(machine, f'ELF machine {machine}')}",
+            expected="one for arm64",
+            todo='build(..., GOARCH="arm64")',
+        )
