@@ -20,12 +20,18 @@ may_install() {
     sudo -n true 2>/dev/null || [ -t 0 ] # a person at a terminal can give the password
 }
 
+wanted_packages() {
+    cat "$here/apt.txt"
+    # The browser tests take a Chrome that is there already.
+    [ -z "$extras" ] || command -v google-chrome >/dev/null || cat "$here/../tests/browser/apt.txt"
+}
+
 if command -v apt-get >/dev/null; then
     missing=
-    while read -r package; do
+    for package in $(wanted_packages); do
         dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' ||
             missing="$missing $package"
-    done <"$here/apt.txt"
+    done
     if [ -n "$missing" ]; then
         line="apt-get install --yes --no-install-recommends$missing"
         if may_install; then
@@ -58,7 +64,9 @@ fi
 
 # -- Python -------------------------------------------------------------------------------
 
-wanted=$(cat "$here"/../requirements*.txt "$here/../pyproject.toml" | cksum)
+# Even an editable install holds a copy of the JupyterLab extension.
+wanted=$(cd "$here/.." && cat requirements*.txt pyproject.toml setup.py \
+    labkit/labextension/*.json labkit/labextension/static/* | cksum)
 stamp="$venv/.installed-$extras"
 [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && exit 0
 
