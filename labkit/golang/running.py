@@ -51,7 +51,7 @@ def run_on(
     try:
         words = [there, *args]
         ended = board.run(
-            "exec" + " %s" * len(words), *words, timeout=timeout, env=env, hear=told, sudo=sudo
+            " ".join(["%s"] * len(words)), *words, timeout=timeout, env=env, hear=told, sudo=sudo
         )
     except CommandTimeout as late:
         raise CommandTimeout(board.name, replace(late.result, command=said), timeout) from None

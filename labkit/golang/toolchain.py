@@ -21,7 +21,7 @@ from labkit.golang import wheel
 from labkit.golang.process import run_to_end
 from labkit.shown import Shown
 
-__all__ = ["Toolchain", "go_environment", "installed", "remove", "toolchain"]
+__all__ = ["Toolchain", "go_environment", "host_arch", "installed", "remove", "toolchain"]
 
 GO_TIMEOUT = 600.0
 """Seconds one call of the go command may take."""

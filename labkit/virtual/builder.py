@@ -30,8 +30,6 @@ __all__ = ["build"]
 SPACE = 3 << 30
 """Bytes a build needs: the packages, the file system twice, the image."""
 
-_UNREAD = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*")
-
 
 def build(platform: Platform) -> Image:
     """Build a platform's image, in place of an earlier one, and give it.
@@ -110,15 +108,13 @@ class _Build:
 
     def _install(self) -> None:
         """A root file system as a tar archive, from the distribution's own packages."""
-        excluded = [f"--dpkgopt=path-exclude={path}" for path in _UNREAD]
         packages = [*guest.PACKAGES, *self.recipe.include, self.recipe.kernel]
         login = guest.LOGIN
         mirror = os.environ.get("LABKIT_MIRROR", "").split()
         self._do(
             [
                 programs.command("mmdebstrap"),
-                *("--arch=arm64", "--variant=essential", "--format=tar"),
-                *('--aptopt=Acquire::Languages "none"', "--dpkgopt=force-unsafe-io", *excluded),
+                *("--arch=arm64", "--format=tar", *guest.OPTIONS),
                 # Before the packages: an SSH server that finds its key makes none.
                 f"--essential-hook=tar-in {self.room / 'guest.tar'} /",
                 f"--include={','.join(packages)}",

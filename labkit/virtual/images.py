@@ -104,7 +104,10 @@ def recipe_digest(platform: Platform) -> str:
     keys = dict.fromkeys(("host_key", "host_key_public", "login_key"), "")
     guest.write_tree(tree, hostname=platform.name, **keys)
     compose = files("labkit.virtual").joinpath("compose.sh").read_bytes()
-    ours = repr((platform.virtual, guest.PACKAGES)).encode() + guest.read("init").encode()
+    ours = (
+        repr((platform.virtual, guest.PACKAGES, guest.OPTIONS)).encode()
+        + guest.read("init").encode()
+    )
     return hashlib.sha256(ours + compose + tree.getvalue()).hexdigest()[:8]
 
 

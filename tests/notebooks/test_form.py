@@ -1,9 +1,11 @@
 """The form every notebook of the guide keeps."""
 
 import ast
+import subprocess
 
 import pytest
 
+from labkit import golang
 from labkit.guide import find
 from labkit.guide.outputs import COMPARED
 
@@ -18,6 +20,10 @@ def cells(request):
 
 def code(cells):
     return [cell for cell in cells if cell.cell_type == "code"]
+
+
+def is_go(cell):
+    return cell.cell_type == "code" and cell.source.startswith("%%go")
 
 
 def test_it_begins_with_a_title_what_you_will_do_and_how_long_it_takes(cells):
@@ -40,8 +46,18 @@ def test_only_the_outputs_that_are_compared_are_kept(cells):
 
 def test_its_code_is_plain_python_with_no_magic_and_no_trailing_semicolon(cells):
     for cell in code(cells):
-        ast.parse(cell.source)
-        assert not cell.source.rstrip().endswith(";")
+        if not is_go(cell):
+            ast.parse(cell.source.removeprefix("%load_ext labkit\n"))
+            assert not cell.source.rstrip().endswith(";")
+
+
+def test_its_go_is_written_as_gofmt_writes_it(cells):
+    gofmt = golang.toolchain().root / "bin" / "gofmt"
+    for cell in filter(is_go, cells):
+        program = cell.source.partition("\n")[2] + "\n"
+        done = subprocess.run([gofmt], input=program, capture_output=True, text=True, check=False)
+        assert done.stderr == ""
+        assert done.stdout == program
 
 
 def test_a_text_cell_is_short_enough_to_be_read(cells):

@@ -7,10 +7,22 @@ import tarfile
 from importlib.resources import files
 from typing import IO
 
-__all__ = ["LOGIN", "PACKAGES", "read", "write_tree"]
+__all__ = ["LOGIN", "OPTIONS", "PACKAGES", "read", "write_tree"]
 
 LOGIN = "lab"
 """The account on a virtual board. Like the first account of a Pi it may use sudo."""
+
+_UNREAD = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*")
+
+OPTIONS = (
+    "--variant=essential",
+    '--aptopt=Acquire::Languages "none"',
+    "--dpkgopt=force-unsafe-io",
+    *(f"--dpkgopt=path-exclude={path}" for path in _UNREAD),
+    # The lists of packages stay: a board is asked what its distribution offers.
+    "--skip=cleanup/apt/lists",
+)
+"""How mmdebstrap is to put the system together."""
 
 PACKAGES = (
     "systemd-sysv",
