@@ -1,7 +1,9 @@
-"""``labkit go``: the Go versions on this machine, and building Go itself."""
+"""``labkit go``: the Go versions on this machine, and building Go from its source."""
 
 from __future__ import annotations
 
+import sys
+import time
 from typing import Annotated
 
 import typer
@@ -9,6 +11,8 @@ import typer
 from labkit import golang
 from labkit.cli.tables import show
 from labkit.cli.words import say
+from labkit.golang.distribution import build_distribution
+from labkit.golang.published import compare_distribution
 
 __all__ = ["app"]
 
@@ -41,3 +45,27 @@ def remove(version: Version) -> None:
     """Remove a Go version that was fetched. It can be fetched again."""
     for folder in golang.remove(version):
         say(f"removed {folder}")
+
+
+@app.command()
+def rebuild(
+    version: Version,
+    arch: Annotated[str, typer.Option(help="What it is to run on: arm64 or amd64.")] = "arm64",
+    bootstrap: Annotated[
+        str, typer.Option(help="The Go that builds it; the oldest that can, unless said.")
+    ] = "",
+    force: Annotated[bool, typer.Option(help="Even where it has been built.")] = False,
+) -> None:
+    """Build Go from source, and compare each file with the published one. Six minutes."""
+    began = time.monotonic()
+
+    def tell(line: str) -> None:
+        say(f"{time.monotonic() - began:6.1f} s  {line}", to=sys.stderr)
+
+    built = build_distribution(
+        version, goarch=arch, bootstrap=bootstrap or None, on_progress=tell, force=force
+    )
+    tell("Comparing with the published one, file by file")
+    comparison = compare_distribution(built, golang.toolchain(version, arch))
+    say(f"{built}\n{comparison}")
+    sys.exit(0 if comparison.same else 1)

@@ -1,19 +1,16 @@
 """Go itself, built from its sources with an older Go, as its makers build it.
 
-``python -m labkit.golang.distribution 1.27.3`` builds the linux/arm64 distribution and
-compares it, file by file, with the published one (six minutes on two cores, 2.3 GB on the
-way, 160 MB kept). It ends with status 0 where they are the same, 1 where they differ.
+``labkit go rebuild 1.27.3`` builds the linux/arm64 distribution and compares it, file by
+file, with the published one: six minutes on two cores, 2.3 GB on the way, 160 MB kept.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 import shutil
-import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,15 +18,14 @@ from filelock import FileLock
 
 from labkit.boards.files import file_digest
 from labkit.boards.places import cache_folder
-from labkit.errors import LabError, ToolchainError
+from labkit.errors import ToolchainError
 from labkit.golang.bootstrap import bootstrap_needed, choose_bootstrap, try_bootstrap
-from labkit.golang.published import compare_distribution
 from labkit.golang.makebash import BASH, make, require_space
 from labkit.golang.toolchain import Toolchain, toolchain
 from labkit.programs import require
 from labkit.shown import Shown
 
-__all__ = ["Distribution", "build_distribution", "main"]
+__all__ = ["Distribution", "build_distribution", "find_distribution"]
 
 Tell = Callable[[str], None]
 
@@ -99,7 +95,7 @@ def build_distribution(
     target = toolchain(version)
     builder = toolchain(bootstrap or choose_bootstrap(target.root))
     name = f"go{target.version}.{goos}-{goarch}.by-go{builder.version}"
-    shelf = cache_folder() / "distributions"
+    shelf = _shelf()
     shelf.mkdir(parents=True, exist_ok=True)
     with FileLock(shelf / f".{name}.lock"):
         found = _find(shelf / name)
@@ -107,6 +103,18 @@ def build_distribution(
             plan = Distribution(shelf / name, target.version, goos, goarch, builder.version, 0.0)
             found = _build(plan, target, builder, on_progress or (lambda _: None))
     return found
+
+
+def find_distribution(
+    version: str, *, goos: str = "linux", goarch: str = "arm64"
+) -> Distribution | None:
+    """A distribution that was built before, by whichever bootstrap, or None."""
+    folders = sorted(_shelf().glob(f"go{version}.{goos}-{goarch}.by-go*"))
+    return next(filter(None, map(_find, folders)), None)
+
+
+def _shelf() -> Path:
+    return cache_folder() / "distributions"
 
 
 def _find(folder: Path) -> Distribution | None:
@@ -170,43 +178,3 @@ def _put(packed: Path, built: Distribution) -> Distribution:
     shutil.rmtree(built.folder, ignore_errors=True)
     packed.rename(built.folder)
     return built
-
-
-def main(words: Sequence[str] | None = None) -> int:
-    """Build and compare, progress on standard error, the summary on standard output.
-
-    Gives the exit status: 0 the same, 1 not the same, 2 it could not be done.
-    """
-    parser = argparse.ArgumentParser(
-        prog="python -m labkit.golang.distribution",
-        description="Build Go from source and compare it with the published one.",
-    )
-    parser.add_argument("version", help="such as 1.27.3")
-    parser.add_argument("--goarch", default="arm64", choices=["arm64", "amd64"])
-    parser.add_argument("--bootstrap", help="the Go that builds it; else the oldest that can")
-    parser.add_argument("--force", action="store_true", help="even where it is built already")
-    said = parser.parse_args(words)
-    began = time.monotonic()
-
-    def tell(line: str) -> None:
-        print(f"{time.monotonic() - began:6.1f} s  {line}", file=sys.stderr, flush=True)
-
-    try:
-        built = build_distribution(
-            said.version,
-            goarch=said.goarch,
-            bootstrap=said.bootstrap,
-            on_progress=tell,
-            force=said.force,
-        )
-        tell("Comparing with the published one, file by file")
-        comparison = compare_distribution(built, toolchain(said.version, said.goarch))
-    except LabError as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(f"{built}\n{comparison}")
-    return 0 if comparison.same else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from labkit.plots.picture import COLOURS, Picture, new_figure
 
@@ -11,6 +11,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["heatmap", "truth_table"]
+
+_PALE: dict[str, Any] = {
+    "boxstyle": "round,pad=0.2",
+    "facecolor": "white",
+    "alpha": 0.8,
+    "linewidth": 0,
+}
 
 
 def heatmap(
@@ -69,7 +76,8 @@ def truth_table(
     )
     for row, line in enumerate(frame.to_numpy()):
         for column, word in enumerate(line):
-            axes.text(column, row, word, ha="center", va="center", fontsize=8, **_OVER_COLOUR)
+            text = axes.text(column, row, word, ha="center", va="center", fontsize=8)
+            text.set_bbox(_PALE)  # legible on each of the colours
     patches = [
         Patch(color=COLOURS[index], label=f"{word}: {meaning[word]}")
         for index, word in enumerate(words)
@@ -77,13 +85,6 @@ def truth_table(
     axes.legend(handles=patches, loc="lower left", bbox_to_anchor=(0, 1.02), frameon=False)
     _frame_axes(axes, frame, title)
     return Picture(figure, f"Grid of {label}, {_size(frame)}. {_read(frame)}")
-
-
-# Legible on each of the colours.
-_OVER_COLOUR = {
-    "color": "black",
-    "bbox": {"boxstyle": "round,pad=0.2", "facecolor": "white", "alpha": 0.8, "linewidth": 0},
-}
 
 
 def _frame_axes(axes: Axes, frame: pd.DataFrame, title: str) -> None:
