@@ -78,7 +78,8 @@ class Toolchain(Shown):
             ) from late
         told = [f"{name}={value}" for name, value in environment.items()]
         line = " ".join([*told, "go", *words])
-        if status and ("no such tool" in err or "cannot find GOROOT" in err):
+        own = "GOROOT" not in environment
+        if status and own and ("no such tool" in err or "cannot find GOROOT" in err):
             raise self._damaged(err.strip().splitlines()[-1])
         return Result(line, status, out, err, time.monotonic() - began)
 
