@@ -96,6 +96,6 @@ def waterfall(steps: pd.Series, *, label: str, emulated: bool, form: str = "{:,.
         said.append(f"{name} {shown}")
     axes.set_xticks(range(len(steps)), [str(name) for name in steps.index])
     axes.set_ylabel(label)
-    axes.margins(y=0.16)
+    axes.set_ylim(top=1.18 * max(totals))
     axes.spines[["top", "right"]].set_visible(False)
     return Picture(figure, f"Waterfall of {label}: {', '.join(said)}.")

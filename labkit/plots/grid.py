@@ -94,6 +94,11 @@ def _frame_axes(axes: Axes, frame: pd.DataFrame, title: str) -> None:
     axes.set_ylabel(str(frame.index.name or ""))
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
+    # Thin white lines between the squares.
+    axes.set_xticks([column + 0.5 for column in range(frame.shape[1] - 1)], minor=True)
+    axes.set_yticks([row + 0.5 for row in range(len(frame) - 1)], minor=True)
+    axes.grid(which="minor", color="white", linewidth=1.2)
+    axes.tick_params(which="minor", length=0)
     if title:
         axes.set_title(title, loc="left", fontsize=10)
 
