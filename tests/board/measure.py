@@ -8,6 +8,8 @@ machine's speed drifts. Run it while nothing else runs.
 
 from __future__ import annotations
 
+import functools
+import os
 import statistics
 import subprocess
 import sys
@@ -17,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import labkit
+from labkit import golang
 from labkit.boards.openssh import ssh_words
 from labkit.boards.ssh import SshTransport
 
@@ -90,12 +93,56 @@ def round_trips(board: labkit.Board) -> None:
     say('ratio of read_many to board.run("true")', ratio(many, ours), "")
 
 
+def go_cells() -> None:
+    """An edited %%go cell, from Enter to its last output, caches warm."""
+    from IPython.core.interactiveshell import InteractiveShell
+
+    shell = InteractiveShell.instance()
+    shell.run_cell(f"%load_ext labkit\nimport labkit\nboard = labkit.open_board({NAME!r})")
+    times = []
+    for number in range(9):
+        said = f'fmt.Println("{number} of {time.time()}")'
+        cell = f'%%go\npackage main\n\nimport "fmt"\n\nfunc main() {{ {said} }}\n'
+        times.append(seconds(functools.partial(shell.run_cell, cell)))
+    say("%%go, a program edited and run again", times[1:])
+
+
+def go_matrix() -> None:
+    """Two programs by seven versions of Go with four sets of flags: first, and again."""
+    mark = f"// {time.time()}\npackage main\n\n"
+    hello = f'{mark}import "fmt"\n\nfunc main() {{ fmt.Println("hello") }}\n'
+    server = f'{mark}import "net/http"\n\nfunc main() {{ http.NotFoundHandler() }}\n'
+    versions = ("1.21.13", "1.22.10", "1.23.9", "1.24.11", "1.25.5", "1.26.6", "1.27.3")
+    flags = ("", "-w", "-s", "-s -w")
+    for version in versions:
+        golang.toolchain(version)  # fetching them is not measured
+
+    def build_all() -> None:
+        for version in versions:
+            for source in (hello, server):
+                for flag in flags:
+                    golang.build(source, version=version, ldflags=flag)
+
+    with tempfile.TemporaryDirectory() as cache:
+        os.environ["GOCACHE"] = cache
+        say("56 builds with 7 versions, build caches empty", [seconds(build_all)])
+        say("the same 56 again", [seconds(build_all)])
+        hello = f"// again\n{hello}"
+        server = f"// again\n{server}"
+        say("56 builds of edited programs, caches warm", [seconds(build_all)])
+        del os.environ["GOCACHE"]
+    big = golang.build(hello)
+    say(f"census of {big.size:,} bytes", [seconds(lambda: golang.census(big)) for _ in range(5)])
+
+
 def main() -> None:
     with labkit.open_board(NAME) as board:
         print(board)
     commands()
     with labkit.open_board(NAME) as board:
         round_trips(board)
+    go_cells()
+    go_matrix()
     subprocess.run([Path(sys.executable).with_name("labkit"), "board", "down", NAME], check=True)
 
 
