@@ -10,9 +10,16 @@ import paramiko
 
 from labkit.boards.transport import LINGER, Hear
 
-__all__ = ["Conversation"]
+__all__ = ["Conversation", "HearerRaised"]
 
 _PIECE = 1 << 15
+
+
+class HearerRaised(Exception):
+    """Whoever hears the output raised ``trouble``: an OSError of theirs is not the link's."""
+
+    def __init__(self, trouble: Exception) -> None:
+        self.trouble = trouble
 
 
 class Conversation:
@@ -104,8 +111,15 @@ class Conversation:
         elif err:
             err = self._introduction(err)
         if self._hear and (out or err):
-            self._hear(out, err)
+            self._tell(self._hear, out, err)
         return moved
+
+    def _tell(self, hear: Hear, out: bytes, err: bytes) -> None:
+        try:
+            hear(out, err)
+        except Exception as trouble:
+            self._hear = None  # not asked again while the command is being ended
+            raise HearerRaised(trouble) from trouble
 
     def _introduction(self, err: bytes) -> bytes:
         """Take the process id off the head of stderr; give what stands behind it."""

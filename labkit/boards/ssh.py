@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import paramiko
 
-from labkit.boards.conversation import Conversation
+from labkit.boards.conversation import Conversation, HearerRaised
 from labkit.boards.login import log_in
 from labkit.boards.openssh import ssh_words
 from labkit.boards.target import SshTarget
@@ -54,6 +54,8 @@ class SshTransport:
         try:
             talk = Conversation(channel, command, stdin, hear)
             in_time = self._listen(talk, began + timeout)
+        except HearerRaised as raised:
+            raise raised.trouble from raised.trouble.__cause__
         except (OSError, *_DROPPED) as dropped:
             raise self._lost() from dropped
         finally:

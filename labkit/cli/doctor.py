@@ -21,6 +21,7 @@ from labkit.boards.places import cache_folder
 from labkit.cli.tables import show
 from labkit.cli.words import say, typed
 from labkit.errors import LabError
+from labkit.golang.disassembly import OBJDUMP
 from labkit.programs import Program, install_line, missing
 from labkit.virtual import images, programs, qemu
 from labkit.virtual.builder import SPACE
@@ -52,6 +53,7 @@ def examine() -> list[Finding]:
         _qemu(),
         _programs("programs to run a virtual board", programs.RUN, needed=True),
         _programs("programs to build an image", programs.BUILD, needed=not built),
+        _programs("a program to read arm64 machine code", (OBJDUMP,), needed=True),
         _arm64(needed=not built),
         _room(needed=not built),
         Finding("images", True, ", ".join(sorted(i.platform for i in built)) or "none yet"),

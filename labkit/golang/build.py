@@ -85,7 +85,8 @@ def vet(
             said = with_go.run("vet", ".", cwd=folder, GOOS=GOOS, GOARCH=GOARCH, CGO_ENABLED="0")
     finally:
         shutil.rmtree(place, ignore_errors=True)
-    found = re.findall(r"^(?:vet: )?(?:\S*/)?(\S+\.(?:go|s):\d+.*)$", said.stderr, re.MULTILINE)
+    # What it says of a program that does not compile begins with "vet: ".
+    found = re.findall(r"^(?:\S*/)?(\S+\.(?:go|s):\d+.*)$", said.stderr, re.MULTILINE)
     return [] if said.ok else found
 
 
@@ -156,6 +157,7 @@ def _folder_of(source: Source, with_go: Toolchain, beside: Path) -> Iterator[Pat
     folder = beside / "source"
     folder.mkdir(parents=True, exist_ok=True)
     for file, text in {"go.mod": f"module program\n\ngo {with_go.minor}\n", **texts}.items():
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
         (folder / file).write_text(text, encoding="utf-8")
     yield folder
 

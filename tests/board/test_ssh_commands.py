@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 import pytest
 
@@ -214,3 +215,30 @@ def counted_logins(monkeypatch):
     real, logins = ssh.log_in, []
     monkeypatch.setattr(ssh, "log_in", lambda target: (logins.append(target), real(target))[1])
     return logins
+
+
+def test_output_is_heard_as_it_comes_and_is_in_the_result_too(loop):
+    heard = []
+
+    def hear(out, err):
+        heard.append((time.monotonic(), out, err))
+
+    result = loop.run("echo one; sleep 0.6; echo two >&2", hear=hear)
+    assert [piece[1:] for piece in heard] == [(b"one\n", b""), (b"", b"two\n")]
+    assert heard[1][0] - heard[0][0] > 0.4
+    assert (result.stdout, result.stderr) == ("one\n", "two\n")
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, OSError, TimeoutError])
+def test_what_the_hearer_raises_ends_the_command_and_comes_out(loop, kind, eventually, ended):
+    heard = []
+
+    def hear(out, err):
+        heard.append(out)
+        raise kind("enough")
+
+    with pytest.raises(kind, match="enough"):
+        loop.run("echo $$; exec sleep 300", hear=hear)
+    eventually(lambda: ended(heard[0]))
+    assert len(heard) == 1
+    assert loop.check("echo usable").stdout == "usable\n"

@@ -3,6 +3,7 @@
 import os
 import signal
 import stat
+import time
 
 import pytest
 
@@ -139,3 +140,28 @@ def test_a_real_machine_is_never_reset(here):
 def test_a_machine_of_another_kind_is_not_taken_for_a_board(here):
     with pytest.raises(NotArm64, match=r"here is a \w+ machine.*labkit board up debian-12"):
         _ = here.facts
+
+
+def test_output_is_heard_as_it_comes_and_is_in_the_result_too(here):
+    heard = []
+
+    def hear(out, err):
+        heard.append((time.monotonic(), out, err))
+
+    result = here.run("echo one; sleep 0.6; echo two >&2", hear=hear)
+    assert [piece[1:] for piece in heard] == [(b"one\n", b""), (b"", b"two\n")]
+    assert heard[1][0] - heard[0][0] > 0.4
+    assert (result.stdout, result.stderr) == ("one\n", "two\n")
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, OSError, TimeoutError])
+def test_what_the_hearer_raises_ends_the_command_and_comes_out(here, kind, eventually, ended):
+    heard = []
+
+    def hear(out, err):
+        heard.append(out)
+        raise kind("enough")
+
+    with pytest.raises(kind, match="enough"):
+        here.run("echo $$; exec sleep 300", hear=hear)
+    eventually(lambda: ended(heard[0]))
