@@ -17,9 +17,9 @@ from labkit.virtual import VirtualMachine
 class Counting(SshTransport):
     trips = 0
 
-    def run(self, command, *, timeout, stdin=b""):
+    def run(self, command, *, timeout, stdin=b"", hear=None):
         self.trips += 1
-        return super().run(command, timeout=timeout, stdin=stdin)
+        return super().run(command, timeout=timeout, stdin=stdin, hear=hear)
 
 
 @pytest.fixture(scope="module")

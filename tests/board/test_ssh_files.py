@@ -175,6 +175,6 @@ def test_a_link_that_drops_during_a_copy_leaves_no_half_file(sshd, tmp_path, way
 class Counting(SshTransport):
     trips = 0
 
-    def run(self, command, *, timeout, stdin=b""):
+    def run(self, command, *, timeout, stdin=b"", hear=None):
         self.trips += 1
-        return super().run(command, timeout=timeout, stdin=stdin)
+        return super().run(command, timeout=timeout, stdin=stdin, hear=hear)

@@ -178,7 +178,7 @@ class WithConfig(LocalTransport):
 
     trips = 0
 
-    def run(self, command, *, timeout, stdin=b""):
+    def run(self, command, *, timeout, stdin=b"", hear=None):
         self.trips += 1
         for path, instead in (
             ("/boot/config-$release", str(EXCERPT)),

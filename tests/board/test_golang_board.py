@@ -1,0 +1,308 @@
+"""Go programs on a live board: shipped once, heard, ended where they must be, cleared away."""
+
+import gc
+import time
+import tracemalloc
+from contextlib import contextmanager
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+
+from labkit.errors import CommandTimeout, FileTrouble, GoError, OutputFlood, ToolchainError
+from labkit.golang import (
+    build,
+    clear,
+    installed_on,
+    remove_from,
+    run_on,
+    ship,
+    ship_toolchain,
+    toolchain,
+)
+
+TELLING = """package main
+
+import (
+	"fmt"
+	"os"
+)
+
+func main() {
+	fmt.Println(os.Args[1:], os.Getenv("WORD"))
+	fmt.Fprintln(os.Stderr, "complained")
+	os.Exit(3)
+}
+"""
+
+HELLO = 'package main\n\nimport "fmt"\n\nfunc main() { fmt.Println("hello") }\n'
+
+FOREVER = 'package main\n\nimport "fmt"\n\nfunc main() {\n\tfmt.Println("begun")\n\tfor {\n\t}\n}\n'
+
+FLOOD = """package main
+
+import "os"
+
+func main() {
+	for range 100 {
+		os.Stdout.Write(make([]byte, 1<<20))
+	}
+}
+"""
+
+SLOWLY = """package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+)
+
+func main() {
+	fmt.Println("one")
+	time.Sleep(time.Second)
+	fmt.Fprintln(os.Stderr, "two")
+}
+"""
+
+# With -E main.trap the program starts there: Go's own handling of signals is not set up yet.
+TRAP = {
+    "main.go": "package main\n\nfunc trap()\n\nfunc main() { trap() }\n",
+    "trap_arm64.s": "TEXT \N{MIDDLE DOT}trap(SB),4,$0-0\n\tWORD $0\n\tRET\n",
+}
+
+RAISED = 'package main\n\nimport "os"\n\nfunc main() {\n\tpanic("no " + os.Args[0][:0] + "more")\n}\n'
+
+
+@pytest.fixture
+def shell(board):
+    """A real IPython with the extension and the board in it."""
+    InteractiveShell.clear_instance()
+    made = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
+    made.run_line_magic("load_ext", "labkit")
+    made.user_ns["board"] = board
+    yield made
+    made.reset(new_session=False)
+    InteractiveShell.clear_instance()
+
+
+@pytest.fixture
+def put(board, monkeypatch):
+    """The files that went over the link, in order."""
+    real, sent = type(board._transport).put, []
+
+    def counted(self, local, remote, *, mode):
+        sent.append(remote)
+        real(self, local, remote, mode=mode)
+
+    monkeypatch.setattr(type(board._transport), "put", counted)
+    return sent
+
+
+def runs(board, name):
+    return board.run("pgrep -x %s", name).ok
+
+
+def files(board):
+    found = board.run("find %s -mindepth 1 2>/dev/null", board.facts.cache_folder)
+    return sorted(found.lines)
+
+
+@contextmanager
+def one_megabyte(board):
+    """A board whose room for programs is one megabyte."""
+    folder = board.facts.cache_folder
+    clear(board)
+    board.check("mkdir -p %s", folder)
+    options = f"size=1m,mode=755,uid={board.facts.uid}"
+    board.check("mount -t tmpfs -o %s labkit-test %s", options, folder, sudo=True)
+    try:
+        yield
+    finally:
+        board.check("umount %s", folder, sudo=True)
+
+
+def test_status_both_streams_arguments_and_environment_arrive(board):
+    result = run_on(board, build(TELLING, name="telling"), ["a b", "$HOME", 3], {"WORD": "it's"})
+    assert (result.stdout, result.stderr) == ("[a b $HOME 3] it's\n", "complained\n")
+    assert result.exit_status == 3
+    assert result.command == "telling 'a b' '$HOME' 3"
+
+
+def test_a_program_runs_as_root_where_asked(board):
+    text = 'package main\n\nimport "os"\n\nfunc main() { os.Exit(os.Getuid() & 127) }\n'
+    program = build(text, name="whoami")
+    assert run_on(board, program).exit_status == board.facts.uid & 127
+    assert run_on(board, program, sudo=True).exit_status == 0
+
+
+def test_what_go_itself_says_of_a_panic_is_in_the_result(board):
+    result = run_on(board, build(RAISED, name="panics"))
+    assert result.exit_status == 2
+    assert result.stderr.startswith("panic: no more\n\ngoroutine 1 [running]:\n")
+
+
+def test_an_instruction_the_processor_does_not_have_is_status_132(board):
+    result = run_on(board, build(TRAP, name="trap", ldflags="-E main.trap"))
+    assert result.exit_status == 128 + 4
+
+
+def test_a_loop_for_ever_is_ended_on_the_board(board, eventually):
+    with pytest.raises(CommandTimeout, match="`forever` ran past 2 s") as late:
+        run_on(board, build(FOREVER, name="forever"), timeout=2)
+    assert late.value.result.stdout == "begun\n"
+    assert "\n" not in str(late.value)
+    eventually(lambda: not runs(board, "forever"))
+
+
+def test_a_flood_is_ended_on_the_board_and_does_not_fill_the_memory(board, eventually):
+    program = build(FLOOD, name="flood")
+    ship(board, program)
+    tracemalloc.start()
+    began = time.monotonic()
+    try:
+        with pytest.raises(OutputFlood, match="flood printed more than 2 MiB") as flood:
+            run_on(board, program, limit=2 << 20)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert time.monotonic() - began < 15
+    assert peak < 32 << 20
+    assert 0 < len(flood.value.result.stdout) <= 2000
+    eventually(lambda: not runs(board, "flood"))
+    gc.collect()
+
+
+def test_output_within_the_limit_is_no_flood(board):
+    result = run_on(board, build(SLOWLY, name="slowly"), limit=8)
+    assert (result.stdout, result.stderr) == ("one\n", "two\n")
+    with pytest.raises(OutputFlood):
+        run_on(board, build(SLOWLY, name="slowly"), limit=7)
+
+
+def test_output_is_heard_as_it_comes(board):
+    heard = []
+
+    def hear(out, err):
+        heard.append((time.monotonic(), out, err))
+
+    run_on(board, build(SLOWLY, name="slowly"), hear=hear)
+    assert [piece[1:] for piece in heard] == [(b"one\n", b""), (b"", b"two\n")]
+    assert heard[1][0] - heard[0][0] > 0.7
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, OSError])
+def test_what_the_hearer_raises_ends_the_program_on_the_board(board, eventually, kind):
+    def hear(out, err):
+        raise kind("enough")
+
+    with pytest.raises(kind, match="enough"):
+        run_on(board, build(FOREVER, name="forever"), hear=hear)
+    eventually(lambda: not runs(board, "forever"))
+    assert board.check("echo usable").stdout == "usable\n"
+
+
+def test_a_program_is_shipped_once_and_again_when_the_board_lost_it(board, put):
+    clear(board)
+    program = build(HELLO, name="hello")
+    for _ in range(2):
+        assert run_on(board, program).stdout == "hello\n"
+    assert put == [ship(board, program)]
+    board.check("sh -c 'echo broken >%s'", put[0])
+    assert run_on(board, program).stdout == "hello\n"
+    assert len(put) == 2
+
+
+def test_clearing_removes_what_was_shipped_and_nothing_else(board):
+    ship(board, build(HELLO, name="hello"))
+    mine = board.facts.cache_folder.rpartition("/")[0] + "/mine"
+    board.check("touch %s", mine)
+    try:
+        assert files(board)
+        clear(board)
+        assert files(board) == []
+        assert not board.run("test -e %s", board.facts.cache_folder).ok
+        assert board.run("test -e %s", mine).ok
+        clear(board)
+    finally:
+        board.check("rm -f %s", mine)
+
+
+def test_a_full_board_is_one_line_and_nothing_is_left(board):
+    program = build(HELLO, name="hello")
+    with one_megabyte(board):
+        with pytest.raises(FileTrouble, match="hello cannot be copied.*full disk") as full:
+            run_on(board, program)
+        assert "\n" not in str(full.value)
+        assert [name for name in files(board) if not name.endswith("/programs")] == []
+        with pytest.raises(FileTrouble, match="1 MiB free; expected 240 MiB") as full:
+            ship_toolchain(board)
+        assert "\n" not in str(full.value)
+        assert installed_on(board) == []
+    assert run_on(board, program).stdout == "hello\n"
+
+
+def test_a_cell_prints_what_the_program_prints(shell, capsys):
+    done = shell.run_cell(f"%%go --env WORD=x --may-fail --result told a b\n{TELLING}")
+    assert done.success
+    said = capsys.readouterr()
+    assert said.out == "[a b] x\n[status 3]\n"
+    assert said.err == "complained\n"
+    assert shell.user_ns["told"].exit_status == 3
+
+
+def test_a_failing_program_is_an_error_of_the_cell_unless_it_may(shell, capsys):
+    failed = shell.run_cell(f"%%go --result told\n{TELLING}").error_in_exec
+    assert isinstance(failed, GoError)
+    assert "ended with status 3" in str(failed)
+    assert "--may-fail" in failed.todo
+    assert shell.user_ns["told"].stderr == "complained\n"
+
+
+def test_a_cell_that_never_ends_is_ended(shell, board, eventually, capsys):
+    failed = shell.run_cell(f"%%go --timeout 2\n{FOREVER}").error_in_exec
+    assert isinstance(failed, CommandTimeout)
+    assert capsys.readouterr().out.startswith("begun\n")
+    eventually(lambda: not runs(board, "cell"))
+
+
+def test_a_cell_that_was_changed_is_on_its_way_again_at_once(shell, capsys):
+    assert shell.run_cell(f"%%go\n{HELLO}").success
+    changed = HELLO.replace("hello", f"changed {time.time_ns()}")
+    began = time.monotonic()
+    assert shell.run_cell(f"%%go\n{changed}").success
+    assert time.monotonic() - began < 5
+    assert capsys.readouterr().out.startswith("hello\nchanged")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_toolchain_is_shipped_once_works_there_and_is_removed(board, put):
+    version = toolchain().version
+    shipped = ship_toolchain(board)
+    assert shipped.root == f"{board.facts.cache_folder}/toolchains/go{version}"
+    told = board.check("%s version", shipped.go, timeout=120)
+    assert told.stdout == f"go version go{version} linux/arm64\n"
+    assert board.check("%s env GOROOT", shipped.go, timeout=120).stdout == f"{shipped.root}\n"
+    assert [each.version for each in installed_on(board)] == [version]
+    assert files(board).count(f"{board.facts.cache_folder}/toolchains/go.tar.gz") == 0
+
+    sent, began = len(put), time.monotonic()
+    assert ship_toolchain(board) == shipped
+    assert time.monotonic() - began < 5
+    assert len(put) == sent
+
+    remove_from(board, version)
+    assert installed_on(board) == []
+    with pytest.raises(ToolchainError, match=f"has put no Go {version}") as error:
+        remove_from(board, version)
+    assert "\n" not in str(error.value)
+
+
+def test_a_board_in_its_first_moment_gets_the_program_anew(board, put):
+    program = build(HELLO, name="hello")
+    ship(board, program)
+    before = len(put)
+    board.reset()
+    assert run_on(board, program).stdout == "hello\n"
+    assert len(put) == before + 1
