@@ -99,11 +99,23 @@ def _compile(
         done = with_go.run(*words, "-o", str(half), ".", cwd=folder, **settings)
         if not done.ok:
             raise _refused(done, with_go)
+        _require_program(half)
         half.replace(target)
     finally:
         half.unlink(missing_ok=True)
         if not target.exists():
             shutil.rmtree(target.parent, ignore_errors=True)
+
+
+def _require_program(file: Path) -> None:
+    """Of a package that is not main, Go makes an archive with its exports and says nothing."""
+    with file.open("rb") as built:
+        if built.read(17) == b"!<arch>\n__.PKGDEF":
+            raise BuildFailed(
+                "this is a package but no program",
+                said="this is a package but no program",
+                expected="package main and its main()",
+            )
 
 
 def _refused(done: Result, with_go: Toolchain) -> BuildFailed:
@@ -154,7 +166,7 @@ def _folder_of(source: Source, with_go: Toolchain, beside: Path) -> Iterator[Pat
         return
     texts = {"main.go": source} if isinstance(source, str) else source
     # One place for one program: a path that is compiled in is then the same every time.
-    folder = beside / "source"
+    folder = beside / ".source"
     folder.mkdir(parents=True, exist_ok=True)
     for file, text in {"go.mod": f"module program\n\ngo {with_go.minor}\n", **texts}.items():
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
@@ -183,6 +195,14 @@ def _digest(source: Source, version: str, words: list[str], settings: Mapping[st
 
 def _keep_newest(folder: Path) -> None:
     """Let the oldest programs go where there are too many."""
-    programs = sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
-    for old in programs[KEPT_PROGRAMS:]:
+    programs = [path for path in folder.iterdir() if not path.name.startswith("vet-")]
+    for old in sorted(programs, key=_age)[KEPT_PROGRAMS:]:
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _age(program: Path) -> float:
+    """To sort by, youngest first; another process may have removed it just now."""
+    try:
+        return -program.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0

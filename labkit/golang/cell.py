@@ -43,7 +43,7 @@ class GoMagics(Magics):
         """Vet and build the cell as a Go program, then run it on the board."""
         told: Any = parse_argstring(GoMagics.go, line)
         # The cell's first line is the magic; with it the compiler counts lines as the cell does.
-        program = {"cell.go": f"//line cell.go:2\n{cell}"}
+        program = {"cell.go": f"//line cell.go:2:1\n{cell}"}
         self._keep(told.source, cell)
         if told.no_run and not told.binary:
             return

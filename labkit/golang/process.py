@@ -37,6 +37,7 @@ def run_to_end(
         except BaseException as stopped:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
+            process.wait()  # after Ctrl-C, Popen itself would not
             if isinstance(stopped, subprocess.TimeoutExpired):
                 raise TimeoutError from stopped
             raise

@@ -71,7 +71,9 @@ TRAP = {
     "trap_arm64.s": "TEXT \N{MIDDLE DOT}trap(SB),4,$0-0\n\tWORD $0\n\tRET\n",
 }
 
-RAISED = 'package main\n\nimport "os"\n\nfunc main() {\n\tpanic("no " + os.Args[0][:0] + "more")\n}\n'
+RAISED = (
+    'package main\n\nimport "os"\n\nfunc main() {\n\tpanic("no " + os.Args[0][:0] + "more")\n}\n'
+)
 
 
 @pytest.fixture

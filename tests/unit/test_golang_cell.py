@@ -1,0 +1,97 @@
+"""The ``%%go`` cell as far as it goes without a board: vetted, built, kept, and what it refuses.
+
+What it does on a board is in tests/board/test_golang_board.py.
+"""
+
+import re
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+
+from labkit.errors import BuildFailed, GoError, ToolchainError
+from labkit.golang import Binary
+
+HELLO = 'package main\n\nfunc main() {\n\tprintln("hello")\n}\n'
+
+
+@pytest.fixture(scope="module")
+def shell():
+    """A real IPython with the extension, and no history file."""
+    InteractiveShell.clear_instance()
+    made = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
+    made.run_line_magic("load_ext", "labkit")
+    yield made
+    made.reset(new_session=False)
+    InteractiveShell.clear_instance()
+
+
+def run(shell, line, program):
+    """What running the cell raised, if anything."""
+    return shell.run_cell(f"%%go {line}\n{program}").error_in_exec
+
+
+def test_a_cell_can_be_built_and_kept_without_a_board(shell):
+    assert run(shell, "--no-run --binary app --source text --goarm64 v8.1", HELLO) is None
+    app = shell.user_ns["app"]
+    assert isinstance(app, Binary)
+    assert app.settings["GOARM64"] == "v8.1"
+    assert shell.user_ns["text"] == HELLO
+
+
+def test_a_cell_can_be_kept_and_not_even_built(shell):
+    assert (
+        run(shell, "--no-run --source broken", "package main\nfunc main() { nonsense }\n") is None
+    )
+    assert "nonsense" in shell.user_ns["broken"]
+
+
+def test_lines_are_counted_as_in_the_cell_and_no_traceback_is_shown(shell, capsys):
+    program = "package main\n\nfunc main() {\n\tnonsense()\n}\n"
+    failed = run(shell, "", program)
+    assert isinstance(failed, BuildFailed)
+    assert "cell.go:5:2: undefined: nonsense" in str(failed)
+    said = capsys.readouterr()
+    assert "cell.go:5:2: undefined: nonsense" in said.out + said.err
+    assert "Traceback" not in said.out + said.err
+    assert "toolchain.py" not in said.out + said.err
+
+
+def test_what_vet_finds_is_told_with_the_cells_lines(shell, capsys):
+    program = 'package main\n\nimport "fmt"\n\nfunc main() {\n\tfmt.Printf("%d\\n")\n}\n'
+    assert run(shell, "--no-run --binary app", program) is None
+    said = capsys.readouterr().err
+    assert "vet: cell.go:7:14: fmt.Printf format %d" in said
+
+
+@pytest.mark.parametrize(
+    ("line", "kind", "said"),
+    [
+        ("--board nowhere", GoError, r"no board in the variable 'nowhere'.*labkit\.open_board"),
+        ("--go newest", ToolchainError, "'newest' is no Go version"),
+        ("--goarm64 v7", GoError, "GOARM64"),
+    ],
+)
+def test_what_cannot_be_is_one_line(shell, capsys, line, kind, said):
+    failed = run(shell, line, HELLO)
+    assert isinstance(failed, kind)
+    assert "\n" not in str(failed)
+    shown = capsys.readouterr()
+    assert re.search(said, str(failed))
+    assert "Traceback" not in shown.out + shown.err
+
+
+def test_a_variable_that_is_no_board_is_refused(shell):
+    shell.user_ns["board"] = "debian-12"
+    assert "no board in the variable 'board'" in str(run(shell, "", HELLO))
+
+
+@pytest.mark.parametrize("line", ["--nonsense", "--timeout soon", "--board"])
+def test_a_wrong_option_is_a_usage_error(shell, line):
+    assert type(run(shell, line, HELLO)).__name__ == "UsageError"
+
+
+def test_the_help_names_every_option(shell):
+    said = shell.find_cell_magic("go").__doc__
+    for word in ("--go", "--goarm64", "--env", "--timeout", "--may-fail", "--result"):
+        assert word in said
