@@ -211,7 +211,7 @@ def works_in(folder):
 
 @pytest.mark.slow
 def test_a_killed_build_ends_its_compilers_counts_for_nothing_and_is_swept(shelf, eventually):
-    line = [sys.executable, "-m", "labkit.golang.distribution"]
+    line = [Path(sys.executable).with_name("labkit"), "go", "rebuild"]
     words = [OWN.version, "--bootstrap", OWN.version]
     with subprocess.Popen([*line, *words], stderr=subprocess.PIPE, text=True) as build:
         for said in build.stderr:
