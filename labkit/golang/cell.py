@@ -15,6 +15,7 @@ from IPython.core.magic_arguments import argument, magic_arguments, parse_argstr
 
 from labkit.boards import Board
 from labkit.errors import GoError
+from labkit.golang.binary import Binary
 from labkit.golang.build import build, vet
 from labkit.golang.running import run_on
 from labkit.golang.toolchain import toolchain
@@ -58,7 +59,7 @@ class GoMagics(Magics):
         if not told.no_run:
             self._run(told, binary)
 
-    def _run(self, told: Any, binary: Any) -> None:
+    def _run(self, told: Any, binary: Binary) -> None:
         board = self._board(told.board)
         env = dict(setting.partition("=")[::2] for setting in told.env)
         result = run_on(board, binary, told.args, env, timeout=told.timeout, hear=_Printer())

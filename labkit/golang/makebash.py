@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 
 from labkit.errors import GoFailed, NoSpace
+from labkit.golang.process import end_group
 from labkit.golang.toolchain import go_environment
 from labkit.programs import Program
 
@@ -63,8 +62,7 @@ def make(
                 tell(line.rstrip())
             process.wait()
         except BaseException:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            end_group(process)
             raise
     if process.returncode:
         raise _failure(room, log)

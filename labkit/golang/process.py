@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["run_to_end"]
+__all__ = ["end_group", "run_to_end"]
 
 
 def run_to_end(
@@ -35,10 +35,15 @@ def run_to_end(
         try:
             out, err = process.communicate(timeout=timeout)
         except BaseException as stopped:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()  # after Ctrl-C, Popen itself would not
+            end_group(process)
             if isinstance(stopped, subprocess.TimeoutExpired):
                 raise TimeoutError from stopped
             raise
     return process.returncode, out, err
+
+
+def end_group(process: subprocess.Popen[str]) -> None:
+    """End a program that leads a session of its own, with all it started, and wait for it."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()  # after Ctrl-C, Popen itself would not

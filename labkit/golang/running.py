@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from labkit.boards import Board, Result
 from labkit.boards.files import file_digest
+from labkit.boards.transport import Hear
 from labkit.errors import BinaryError, CommandTimeout, FileTrouble, OutputFlood
 
 __all__ = ["clear", "run_on", "ship"]
@@ -30,7 +31,7 @@ def run_on(
     *,
     timeout: float = 60.0,
     limit: int = OUTPUT_LIMIT,
-    hear: Callable[[bytes, bytes], None] | None = None,
+    hear: Hear | None = None,
     sudo: bool = False,
 ) -> Result:
     """Run a program of this machine on a board and give its Result, whatever the status.
@@ -90,7 +91,7 @@ class _TooMuch(Exception):
 class _Limited:
     """Passes output on to whoever listens, up to a limit."""
 
-    def __init__(self, hear: Callable[[bytes, bytes], None] | None, limit: int) -> None:
+    def __init__(self, hear: Hear | None, limit: int) -> None:
         self._hear, self._limit, self._heard = hear, limit, 0
         self.start = ""
 

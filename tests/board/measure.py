@@ -22,6 +22,7 @@ import labkit
 from labkit import golang
 from labkit.boards.openssh import ssh_words
 from labkit.boards.ssh import SshTransport
+from labkit.golang.bootstrap import VERSIONS
 
 NAME = "debian-12@measure"
 
@@ -112,13 +113,12 @@ def go_matrix() -> None:
     mark = f"// {time.time()}\npackage main\n\n"
     hello = f'{mark}import "fmt"\n\nfunc main() {{ fmt.Println("hello") }}\n'
     server = f'{mark}import "net/http"\n\nfunc main() {{ http.NotFoundHandler() }}\n'
-    versions = ("1.21.13", "1.22.10", "1.23.9", "1.24.11", "1.25.5", "1.26.6", "1.27.3")
     flags = ("", "-w", "-s", "-s -w")
-    for version in versions:
+    for version in VERSIONS:
         golang.toolchain(version)  # fetching them is not measured
 
     def build_all() -> None:
-        for version in versions:
+        for version in VERSIONS:
             for source in (hello, server):
                 for flag in flags:
                     golang.build(source, version=version, ldflags=flag)
