@@ -60,7 +60,9 @@ def build(
     settings = {"GOOS": GOOS, "GOARCH": GOARCH, "CGO_ENABLED": "0", **_cgo(cc, GOARCH)}
     settings |= environment
     words = ["build", "-buildvcs=false", *_flags(ldflags, gcflags, buildmode, trimpath)]
-    key = _digest(source, with_go.version, words, settings)
+    # Without -trimpath the compiler's own place is compiled in: another clone's is another.
+    place = "" if trimpath else str(with_go.root)
+    key = _digest(source, f"{with_go.version} {place}", words, settings)
     target = cache_folder() / "go" / key / name
     if not target.exists():
         with _folder_of(source, with_go, target.parent) as folder:

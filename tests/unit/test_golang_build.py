@@ -1,6 +1,9 @@
 """Building Go programs: what is built, what is said where it cannot be, and what is left behind."""
 
 import os
+import shutil
+import sys
+from dataclasses import replace
 
 import pytest
 
@@ -72,6 +75,17 @@ def test_the_same_program_is_built_once_and_other_settings_give_another(cache):
     assert others[0].size < first.size
     assert others[1].settings["GOARM64"] == "v8.1"
     assert len(left(cache)) == 3
+
+
+def test_two_places_of_one_go_share_what_names_no_place_and_only_that(cache, tmp_path, monkeypatch):
+    here = toolchain()
+    first = {trimmed: build(NOTHING, trimpath=trimmed) for trimmed in (True, False)}
+    moved = tmp_path / "another-clone" / "go"
+    shutil.copytree(here.root, moved, symlinks=True)
+    module = sys.modules["labkit.golang.build"]
+    monkeypatch.setattr(module, "toolchain", lambda _: replace(here, root=moved))
+    assert build(NOTHING, trimpath=True).path == first[True].path
+    assert build(NOTHING, trimpath=False).path != first[False].path
 
 
 def test_a_program_that_does_not_compile_says_where_and_leaves_nothing(cache):
