@@ -32,6 +32,10 @@
     │   │   └── BuildFailed     a Go program does not compile
     │   ├── BinaryError         a file is not the program it was taken for
     │   └── OutputFlood         a program printed more than it was allowed to
+    ├── TuningError             a board has no such setting, or the value is no sensible one
+    │   ├── NotTaken            the board refuses a value, or makes another one of it
+    │   ├── UndoFailed          a change could not be put back; the board's journal knows how
+    │   └── JournalBusy         another session is changing the board
     ├── KernelConfigError       a kernel configuration is missing or unreadable
     ├── ClaimError              a claim is unknown, or a verdict contradicts the table
     └── GuideError              a notebook, parameter or results folder is not usable
@@ -71,11 +75,13 @@ __all__ = [
     "ImageCorrupt",
     "ImageUnknown",
     "InventoryError",
+    "JournalBusy",
     "KernelConfigError",
     "LabError",
     "LoginRefused",
     "NoSpace",
     "NotArm64",
+    "NotTaken",
     "NotVirtual",
     "OutputFlood",
     "PlatformError",
@@ -83,6 +89,8 @@ __all__ = [
     "ProgramMissing",
     "SudoRefused",
     "ToolchainError",
+    "TuningError",
+    "UndoFailed",
     "VirtualError",
 ]
 
@@ -256,6 +264,22 @@ class OutputFlood(GoError):
             expected="less",
             todo="have it print less, or allow more with limit=BYTES",
         )
+
+
+class TuningError(LabError):
+    """A board has no such setting, or the value asked for is no sensible one."""
+
+
+class NotTaken(TuningError):
+    """The board refuses a value, or makes another one of it."""
+
+
+class UndoFailed(TuningError):
+    """A change could not be put back; its entry in the board's journal stays."""
+
+
+class JournalBusy(TuningError):
+    """Another session is changing the board and does not come to an end."""
 
 
 class KernelConfigError(LabError):

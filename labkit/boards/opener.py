@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labkit.boards import inventory
+from labkit.boards import inventory, journal
 from labkit.boards.board import Board
 from labkit.boards.inventory import Entry
 from labkit.boards.local import LocalTransport
@@ -38,19 +38,27 @@ def board_maker(make: MakeBoard) -> MakeBoard:
     return make
 
 
-def open_board(name: str, *, sudo_password: str | None = None) -> Board:
+def open_board(name: str, *, sudo_password: str | None = None, tell: bool = True) -> Board:
     """Open a board by name, booting it first where it is a virtual one.
 
     ``name`` is a board of the user's inventory, ``local`` for this machine, or a platform
     (``debian-12``), which means a virtual board of that kind. A password for sudo comes
     from ``sudo_password`` or the variable ``LABKIT_SUDO_PASSWORD``.
 
-    Raises :class:`BoardUnknown`, and with the first command whatever the way there meets.
+    Where a session that is over has left changes on it, a line on stderr says so (``tell``).
+
+    Raises :class:`BoardUnknown`, and whatever the way there meets.
 
     >>> open_board("debian-12").run("uname -m").stdout     # doctest: +SKIP
     'aarch64\\n'
     """
-    password = sudo_password or os.environ.get("LABKIT_SUDO_PASSWORD")
+    board = _find(name, sudo_password or os.environ.get("LABKIT_SUDO_PASSWORD"))
+    if tell:
+        journal.tell(board)
+    return board
+
+
+def _find(name: str, password: str | None) -> Board:
     entry = inventory.find(name)
     if entry is None and name == LOCAL:
         entry = Entry(LOCAL, LOCAL, "")

@@ -85,6 +85,31 @@ def reset(name: Name) -> None:
 
 
 @app.command()
+def restore(
+    name: Name,
+    everything: Annotated[
+        bool,
+        typer.Option(
+            "--all", help="Also what a session that still runs, or another machine, has changed."
+        ),
+    ] = False,
+) -> None:
+    """Undo what sessions that are over have left changed on the board."""
+    from labkit.boards import journal
+
+    with open_board(name, tell=False) as board:
+        undone, left = journal.restore(board, everything=everything)
+    for entry in undone:
+        say(f"undone: {entry.what}")
+    for entry in left:
+        say(f"left: {entry}")
+    if left:
+        say(f"Next: labkit board restore {name} --all, if those sessions are over")
+    elif not undone:
+        say(f"nothing is left changed on {name}")
+
+
+@app.command()
 def shell(name: Name) -> None:
     """A shell on the board; leave it with exit or Ctrl-D."""
     with open_board(name) as board:

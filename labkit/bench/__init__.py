@@ -1,0 +1,1 @@
+"""Measuring on a board: loads, wake-up latencies, memory over time."""
