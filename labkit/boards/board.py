@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import shlex
+import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from html import escape
 from pathlib import Path, PurePosixPath
 from types import TracebackType
@@ -15,7 +17,15 @@ from labkit.boards.files import FETCH_LIMIT, ODD_HERE, ODD_ROOT, file_digest, sp
 from labkit.boards.result import Result
 from labkit.boards.sudo import Sudo
 from labkit.boards.transport import Hear, Transport
-from labkit.errors import CommandFailed, CommandTimeout, FileTrouble, NotVirtual
+from labkit.errors import (
+    BoardLost,
+    BoardUnreachable,
+    CommandFailed,
+    CommandTimeout,
+    FileTrouble,
+    LoginRefused,
+    NotVirtual,
+)
 
 __all__ = ["Board", "Machine"]
 
@@ -23,11 +33,18 @@ DEFAULT_TIMEOUT = 60.0
 """Seconds a command may take unless told otherwise."""
 
 
+_BOOT_ID = "/proc/sys/kernel/random/boot_id"
+
+
 class Machine(Protocol):
     """What a board can ask of the virtual machine it runs in."""
 
     def reset(self) -> Transport:
         """Throw the machine's disk and memory away, start a pristine one, give the way to it."""
+        ...
+
+    def power_cycle(self, *, timeout: float) -> Transport:
+        """Once the system has shut itself down, switch the machine on again, disks kept."""
         ...
 
 
@@ -218,6 +235,32 @@ class Board:
         self._transport.close()
         self._transport = self._machine.reset()
         self.__dict__.pop("facts", None)
+
+    def reboot(self, *, timeout: float = 180.0) -> float:
+        """Shut the board down in order and have it up again; give the seconds that took.
+
+        A virtual board is switched off and on: its firmware, where it has one, reads its
+        files anew. Raises :class:`SudoRefused`, and :class:`BoardUnreachable` or
+        :class:`BootFailed` where it is not back after ``timeout`` seconds.
+        """
+        began = time.monotonic()
+        before = self.read(_BOOT_ID)
+        with suppress(BoardLost):  # the link may go before the answer comes
+            self.check("systemctl reboot", sudo=True)
+        self._transport.close()
+        self.__dict__.pop("facts", None)
+        if self._machine:
+            self._transport = self._machine.power_cycle(timeout=timeout)
+        while time.monotonic() - began < timeout:
+            with suppress(BoardLost, BoardUnreachable, LoginRefused, FileTrouble):
+                if self.read(_BOOT_ID) != before:
+                    return time.monotonic() - began
+            time.sleep(1.0)
+        raise BoardUnreachable(
+            f"{self.name} has not come back from its reboot after {timeout:g} s",
+            expected="an answer over SSH",
+            todo=f"look at the board itself, then labkit board info {self.name}",
+        )
 
     def close(self) -> None:
         """Let go of the link; the board itself keeps running."""

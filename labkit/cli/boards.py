@@ -85,6 +85,18 @@ def reset(name: Name) -> None:
 
 
 @app.command()
+def reboot(
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing, for a real board.")] = False,
+) -> None:
+    """Reboot a board and wait until it is back. What is on its disk stays."""
+    with open_board(name) as board:
+        if not board.virtual and not yes:
+            typer.confirm(f"{name} at {board.address} is a real machine. Reboot it?", abort=True)
+        say(f"{name} is back after {board.reboot():.0f} s\nNext: labkit board shell {name}")
+
+
+@app.command()
 def restore(
     name: Name,
     everything: Annotated[

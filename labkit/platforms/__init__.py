@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,9 @@ class VirtualSpec:
 
     ``suite`` is the distribution's release name, ``kernel`` its kernel package, ``include``
     what the labs need baked in. ``memory`` and ``disk`` are in MiB. ``machine`` and ``cpu``
-    are QEMU's words, ``command_line`` the kernel's.
+    are QEMU's words, ``command_line`` the kernel's. ``backports`` is a second suite that the
+    kernel comes from, ``firmware`` says whether we play the Raspberry Pi's, which then has the
+    word on the command line.
     """
 
     suite: str
@@ -44,8 +46,10 @@ class VirtualSpec:
     cpus: int
     memory: int
     disk: int
-    command_line: str
     include: list[str]
+    command_line: str = ""
+    backports: str = ""
+    firmware: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,7 @@ def load(path: Path) -> Platform:
 _TYPES: dict[str, type] = {
     "str": str,
     "int": int,
+    "bool": bool,
     "list[str]": list,
     "Packages": Packages,
     "VirtualSpec | None": VirtualSpec,
@@ -121,7 +126,7 @@ def _build(kind: Any, table: object, where: str) -> Any:
             raise PlatformError(f"{where} has the unknown key {key!r}", expected=", ".join(known))
     for key, field in known.items():
         if key not in table:
-            if field.default is None:
+            if field.default is not MISSING:
                 continue
             raise PlatformError(f"{where} lacks the key {key!r}")
         wanted = _TYPES[str(field.type)]

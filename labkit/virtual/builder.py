@@ -27,6 +27,9 @@ from labkit.virtual.progress import step
 
 __all__ = ["build"]
 
+DEBIAN = "http://deb.debian.org/debian"
+"""Where backports come from, unless LABKIT_MIRROR names another mirror."""
+
 SPACE = 3 << 30
 """Bytes a build needs: the packages, the file system twice, the image."""
 
@@ -82,6 +85,7 @@ class _Build:
                 host_key=(self.room / "host_key").read_text(encoding="utf-8"),
                 host_key_public=host_key,
                 login_key=login_key,
+                firmware=self.recipe.firmware,
             )
         with step(f"{self.platform.title}: installing packages", about=110):
             self._install()
@@ -108,13 +112,19 @@ class _Build:
 
     def _install(self) -> None:
         """A root file system as a tar archive, from the distribution's own packages."""
+        mirror = os.environ.get("LABKIT_MIRROR", "").split()
+        more = []
+        if self.recipe.backports:
+            # apt takes from there what no other suite has: the kernel, as the recipe wants it.
+            where = mirror[0] if mirror[:1] and "://" in mirror[0] else DEBIAN
+            line = f"deb {where} {self.recipe.backports} main"
+            more = [f'--setup-hook=echo "{line}" >"$1/etc/apt/sources.list.d/backports.list"']
         packages = [*guest.PACKAGES, *self.recipe.include, self.recipe.kernel]
         login = guest.LOGIN
-        mirror = os.environ.get("LABKIT_MIRROR", "").split()
         self._do(
             [
                 programs.command("mmdebstrap"),
-                *("--arch=arm64", "--format=tar", *guest.OPTIONS),
+                *("--arch=arm64", "--format=tar", *guest.OPTIONS, *more),
                 # Before the packages: an SSH server that finds its key makes none.
                 f"--essential-hook=tar-in {self.room / 'guest.tar'} /",
                 f"--include={','.join(packages)}",

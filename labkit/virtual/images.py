@@ -102,7 +102,8 @@ def recipe_digest(platform: Platform) -> str:
     """What names a recipe: eight digits that change with the platform's file or our own."""
     tree = io.BytesIO()
     keys = dict.fromkeys(("host_key", "host_key_public", "login_key"), "")
-    guest.write_tree(tree, hostname=platform.name, **keys)
+    firmware = bool(platform.virtual and platform.virtual.firmware)
+    guest.write_tree(tree, hostname=platform.name, firmware=firmware, **keys)
     compose = files("labkit.virtual").joinpath("compose.sh").read_bytes()
     ours = (
         repr((platform.virtual, guest.PACKAGES, guest.OPTIONS)).encode()

@@ -21,7 +21,7 @@ from labkit.boards.transport import Transport
 from labkit.errors import BoardUnknown, BootFailed, VirtualError
 from labkit.platforms import Platform, VirtualSpec
 from labkit.programs import require
-from labkit.virtual import builder, guest, images, programs
+from labkit.virtual import builder, firmware, guest, images, programs
 from labkit.virtual.images import Image
 from labkit.virtual.progress import step
 from labkit.virtual.qemu import Qemu, free_port, require_free, snapshot_key
@@ -98,11 +98,30 @@ class VirtualMachine:
         """Have it run, building, booting or restoring what that needs; give the way to it.
 
         Two processes that ask at once get the same machine. ``port`` 0 takes a free one.
+        One that was switched off from inside is switched on again, with what is on its disk.
         """
         image = ensure_image(self.platform)
         with images.lock(f"machine-{self.name}"):
-            if not self.running or (port and port != self.port):
+            if self.running and port in (0, self.port):
+                return self._way(image)
+            if self.qemu.was_switched_off and self.port:
+                self._power_on(image, port)
+            else:
                 self._start(image, port)
+        return self._way(image)
+
+    def power_cycle(self, *, timeout: float) -> Transport:
+        """Wait for the system to have shut itself down, and switch it on again.
+
+        Its disks stay as they are; where we play its firmware, that reads its files anew.
+        Raises :class:`BootFailed` where it does not come up within ``timeout`` seconds.
+        """
+        image = ensure_image(self.platform)
+        until = time.monotonic() + timeout
+        with images.lock(f"machine-{self.name}"):
+            if not self.qemu.ended(self.port, within=timeout / 2):
+                raise self.qemu.failure(f"{self.name} did not shut down")
+            self._power_on(image, self.port, timeout=until - time.monotonic())
         return self._way(image)
 
     def down(self) -> None:
@@ -118,6 +137,14 @@ class VirtualMachine:
         with images.lock(f"machine-{self.name}"):
             self._start(image, self.port)
         return self._way(image)
+
+    def _power_on(self, image: Image, port: int, *, timeout: float = COLD_BOOT) -> None:
+        """Start it cold on the disks it has."""
+        port = port or self.port
+        with step(f"switching {self.name} on", about=25):
+            self.qemu.start(self.recipe, image, port, None)
+            (self.folder / "machine.json").write_text(json.dumps({"port": port}))
+            self.qemu.wake(timeout=timeout)
 
     def _start(self, image: Image, port: int) -> None:
         """From the snapshot; where that fails (a leftover of another QEMU, say), a new one."""
@@ -137,6 +164,8 @@ class VirtualMachine:
 
     def _restore(self, image: Image, snapshot: Path, port: int) -> None:
         _new_disk(snapshot / "disk.qcow2", self.folder / "disk.qcow2")
+        if self.recipe.firmware:
+            shutil.copy(snapshot / "firmware.img", self.folder)
         (self.folder / "machine.json").write_text(json.dumps({"port": port}))
         self.qemu.start(self.recipe, image, port, snapshot / "memory")
         self.qemu.wake(timeout=WAKE)
@@ -147,7 +176,8 @@ class VirtualMachine:
 
 def ensure_image(platform: Platform, *, anew: bool = False) -> Image:
     """The platform's image, built where there is none yet (or ``anew``)."""
-    require(programs.RUN)
+    plays = platform.virtual is not None and platform.virtual.firmware
+    require((*programs.RUN, *programs.FIRMWARE) if plays else programs.RUN)
     with images.lock(f"{platform.name}-{images.recipe_digest(platform)}"):
         image = None if anew else images.find(platform)
         if image is None:
@@ -194,7 +224,8 @@ def borrowed_board(
 
 def _snapshot(image: Image, recipe: VirtualSpec) -> Path:
     """The folder with memory and disk of a machine that has booted, taken now if need be."""
-    folder = image.folder / "snapshots" / snapshot_key(recipe, image)
+    boot = firmware.decide_for(None) if recipe.firmware else None
+    folder = image.folder / "snapshots" / snapshot_key(recipe, image, boot)
     with images.lock(f"snapshot-{image.folder.name}"):
         if not folder.exists():
             half = folder.with_name(f".{folder.name}")
@@ -211,6 +242,8 @@ def _take_snapshot(image: Image, recipe: VirtualSpec, folder: Path) -> None:
     qemu = Qemu(folder)
     port = free_port()
     _new_disk(image.folder / "disk.qcow2", folder / "disk.qcow2")
+    if recipe.firmware:
+        firmware.new_disk(folder / "firmware.img")
     try:
         qemu.start(recipe, image, port, None)
         qemu.wake(timeout=COLD_BOOT)

@@ -9,13 +9,21 @@ from pathlib import Path
 from labkit.errors import ProgramMissing
 from labkit.programs import Program, missing
 
-__all__ = ["BUILD", "RUN", "command", "may_teach_arm64", "runs_arm64", "teach_arm64"]
+__all__ = ["BUILD", "FIRMWARE", "RUN", "command", "may_teach_arm64", "runs_arm64", "teach_arm64"]
 
 RUN = (
     Program("qemu-system-aarch64", "qemu-system-arm", "to run a virtual board"),
     Program("qemu-img", "qemu-utils", "to give each board a disk of its own"),
 )
 """Needed to run a virtual board from an image that is there."""
+
+FIRMWARE = (
+    Program("mformat", "mtools", "to make the disk the firmware reads"),
+    Program("mcopy", "mtools", "to put the firmware's files on it"),
+    Program("mtype", "mtools", "to read the firmware's files"),
+    Program("dtc", "device-tree-compiler", "to write the board's clocks into its device tree"),
+)
+"""Needed, besides :data:`RUN`, to run a board whose firmware we play."""
 
 BUILD: tuple[Program, ...] = (
     Program("mmdebstrap", "mmdebstrap", "to put the board's system together from packages"),
@@ -35,7 +43,7 @@ if os.geteuid() != 0:
 
 def command(name: str) -> str:
     """The path of a program by name. Raises :class:`ProgramMissing`."""
-    return {program.name: program for program in (*RUN, *BUILD)}[name].command()
+    return {program.name: program for program in (*RUN, *FIRMWARE, *BUILD)}[name].command()
 
 
 def runs_arm64() -> bool:

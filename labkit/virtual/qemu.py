@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import re
 import shlex
 import signal
 import socket
@@ -18,22 +19,32 @@ from pathlib import Path
 
 from labkit.errors import BootFailed, PortTaken, VirtualError
 from labkit.platforms import VirtualSpec
-from labkit.virtual import programs
+from labkit.virtual import firmware, programs
+from labkit.virtual.firmware import Boot
 from labkit.virtual.images import Image
 from labkit.virtual.qmp import Qmp, answers
 
 __all__ = ["Qemu", "free_port", "require_free", "snapshot_key", "version"]
 
 
-def hardware(recipe: VirtualSpec, image: Image) -> list[str]:
-    """The machine as the guest sees it: what a snapshot depends on, and no more."""
+# The kernel's last words, printed whatever its log level.
+_OFF = re.compile(rb"reboot: (Power down|Restarting system|System halted)")
+
+
+def hardware(recipe: VirtualSpec, image: Image, boot: Boot | None) -> list[str]:
+    """The machine as the guest sees it: what a snapshot depends on, and no more.
+
+    ``boot`` is what the firmware decided, where we play one.
+    """
+    second = ("-device", "virtio-blk-pci,drive=firmware,romfile=") if boot else ()
     return [
         *("-M", recipe.machine, "-accel", "tcg,thread=multi"),
         *("-cpu", recipe.cpu, "-smp", str(recipe.cpus), "-m", str(recipe.memory)),
         *("-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"),
         *("-kernel", str(image.folder / "kernel"), "-initrd", str(image.folder / "initrd")),
-        *("-append", recipe.command_line),
+        *("-append", boot.command_line if boot else recipe.command_line),
         *("-device", "virtio-blk-pci,drive=disk,romfile="),
+        *second,
         *("-device", "virtio-net-pci,netdev=net,romfile="),
         *("-device", "virtio-rng-pci"),
         *("-device", "virtio-serial-pci", "-device", "virtconsole,chardev=wake"),
@@ -47,9 +58,9 @@ def version() -> str:
     return subprocess.run(line, capture_output=True, text=True, check=True).stdout.splitlines()[0]
 
 
-def snapshot_key(recipe: VirtualSpec, image: Image) -> str:
-    """What a snapshot belongs to: this QEMU and this hardware."""
-    text = "\n".join([version(), *hardware(recipe, image)])
+def snapshot_key(recipe: VirtualSpec, image: Image, boot: Boot | None) -> str:
+    """What a snapshot belongs to: this QEMU, this hardware, and the firmware's decisions."""
+    text = "\n".join([version(), *hardware(recipe, image, boot), repr(boot)])
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -83,12 +94,13 @@ class Qemu:
     def start(self, recipe: VirtualSpec, image: Image, port: int, memory: Path | None) -> None:
         """Start the machine on ``disk.qcow2`` in its folder, from ``memory`` where given.
 
-        Its SSH answers on ``port`` of 127.0.0.1. Raises :class:`PortTaken`, :class:`BootFailed`.
+        Where we play its firmware, that comes first, and reads ``firmware.img``. Its SSH
+        answers on ``port`` of 127.0.0.1. Raises :class:`PortTaken`, :class:`BootFailed`.
         """
         require_free(port)
         line = [
             programs.command("qemu-system-aarch64"),
-            *hardware(recipe, image),
+            *self._powered(recipe, image),
             *("-drive", f"if=none,id=disk,file={self.folder / 'disk.qcow2'},cache=unsafe"),
             *("-netdev", f"user,id=net,hostfwd=tcp:127.0.0.1:{port}-:22"),
             *("-chardev", f"socket,id=wake,path={self.socket('wake')},server=on,wait=off"),
@@ -104,6 +116,41 @@ class Qemu:
                     machine.go_on()
             except (OSError, VirtualError) as broken:
                 raise self.failure("QEMU cannot read the snapshot") from broken
+
+    def _powered(self, recipe: VirtualSpec, image: Image) -> list[str]:
+        """The words of the hardware, after the firmware has had its turn."""
+        if not recipe.firmware:
+            return hardware(recipe, image, None)
+        disk = self.folder / "firmware.img"
+        boot = firmware.decide_for(disk)
+        firmware.say(boot)
+        tree = firmware.write_device_tree(recipe, boot, self.folder)
+        drive = f"if=none,id=firmware,file={disk},format=raw,cache=unsafe"
+        return [*hardware(recipe, image, boot), "-dtb", str(tree), "-drive", drive]
+
+    def ended(self, port: int, *, within: float) -> bool:
+        """Whether the machine is off and ``port`` free, or will be within so many seconds."""
+        until = time.monotonic() + within
+        process = self._process_id()
+        if process is not None and not _ended(process, within=within):
+            return False
+        # QEMU takes its process id away before it closes its sockets.
+        while True:
+            with suppress(PortTaken):
+                require_free(port)
+                return True
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.05)
+
+    @property
+    def was_switched_off(self) -> bool:
+        """Whether it is off because its own system switched it off, or began a reboot."""
+        if self.alive() or not self.console.exists():
+            return False
+        with self.console.open("rb") as log:
+            log.seek(-min(4096, self.console.stat().st_size), os.SEEK_END)
+            return bool(_OFF.search(log.read()))
 
     def stop(self) -> None:
         """End the machine at once, as pulling the plug does. Harmless where none runs."""

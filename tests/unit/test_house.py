@@ -31,7 +31,9 @@ def test_an_error_is_one_line_of_what_was_found_what_was_expected_and_what_to_ty
 
 def test_every_program_labkit_calls_comes_with_a_package_that_setup_installs():
     listed = (ROOT / "binder/apt.txt").read_text().split()
-    needed = {program.package for program in (*programs.RUN, *programs.BUILD, OBJDUMP)}
+    needed = {
+        program.package for program in (*programs.RUN, *programs.FIRMWARE, *programs.BUILD, OBJDUMP)
+    }
     assert needed <= set(listed)
     assert listed == sorted(listed)
 

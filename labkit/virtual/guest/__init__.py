@@ -68,15 +68,27 @@ def read(name: str) -> str:
 
 
 def write_tree(
-    target: IO[bytes], *, hostname: str, host_key: str, host_key_public: str, login_key: str
+    target: IO[bytes],
+    *,
+    hostname: str,
+    host_key: str,
+    host_key_public: str,
+    login_key: str,
+    firmware: bool = False,
 ) -> None:
-    """Write the archive. Keys are in OpenSSH's text form; ``login_key`` is a public one."""
+    """Write the archive. Keys are in OpenSSH's text form; ``login_key`` is a public one.
+
+    With ``firmware`` the second disk is mounted where a Raspberry Pi has it.
+    """
+    disks = "/dev/vda / ext4 defaults,noatime 0 1\n"
+    if firmware:
+        disks += "/dev/vdb /boot/firmware vfat defaults 0 2\n"
     units = "etc/systemd/system"
     wants = f"{units}/multi-user.target.wants"
     with tarfile.open(fileobj=target, mode="w") as tree:
         _file(tree, "etc/hostname", f"{hostname}\n")
         _file(tree, "etc/hosts", f"127.0.0.1 localhost\n127.0.1.1 {hostname}\n::1 localhost\n")
-        _file(tree, "etc/fstab", "/dev/vda / ext4 defaults,noatime 0 1\n")
+        _file(tree, "etc/fstab", disks)
         _file(tree, "etc/resolv.conf", "nameserver 10.0.2.3\n")
         _file(tree, "etc/systemd/network/wired.network", read("wired.network"))
         _file(tree, "etc/ssh/sshd_config.d/labkit.conf", read("sshd.conf"))

@@ -1,0 +1,81 @@
+"""config.txt as the firmware reads it, and as labkit edits it."""
+
+import pytest
+
+from labkit.platforms.configtxt import ConfigTxt, known_keys
+
+TEXT = """\
+# clocks of mine
+arm_freq=2000
+
+[pi4]
+arm_freq=1800
+[cm5]
+otg_mode=1
+[all]
+#arm_freq=3000
+dtparam=audio=on
+"""
+
+
+@pytest.mark.parametrize(
+    "text", [TEXT, TEXT.replace("\n", "\r\n"), "", "\n\n", "arm_freq=1", " x \n"]
+)
+def test_a_text_comes_back_byte_for_byte(text):
+    assert str(ConfigTxt.parse(text)) == text
+
+
+def test_a_model_sees_its_own_filters_and_those_of_its_family():
+    text = ConfigTxt.parse(TEXT)
+    assert text.settings("pi5") == {"arm_freq": "2000", "dtparam": "audio=on"}
+    assert text.settings("pi4")["arm_freq"] == "1800"
+    assert text.settings("cm5")["otg_mode"] == "1"
+    assert "arm_freq" not in ConfigTxt.parse("[none]\narm_freq=1").settings("pi5")
+    both = ConfigTxt.parse("[pi5]\n[EDID=DEL-U2422H]\narm_freq=1\n[all]\narm_freq_min=2")
+    assert both.settings("pi5") == {"arm_freq_min": "2"}
+
+
+def test_a_filter_of_the_same_kind_replaces_the_one_before():
+    assert ConfigTxt.parse("[pi4]\n[pi5]\narm_freq=1\n").settings("pi5") == {"arm_freq": "1"}
+    assert ConfigTxt.parse("[none]\n[pi5]\narm_freq=1\n").settings("pi5") == {"arm_freq": "1"}
+
+
+def test_of_a_key_given_twice_the_last_counts_and_is_the_one_that_is_edited():
+    text = ConfigTxt.parse("arm_freq=1\narm_freq=2\n").set("arm_freq", 3)
+    assert str(text) == "arm_freq=1\narm_freq=3\n"
+    assert text.settings("pi5") == {"arm_freq": "3"}
+
+
+def test_spaces_around_the_equals_sign_make_another_key_as_for_the_firmware():
+    text = ConfigTxt.parse("arm_freq = 2000\n")
+    assert text.settings("pi5").get("arm_freq") is None
+    assert text.unknown_keys("pi5") == ["arm_freq "]
+
+
+def test_what_stands_behind_the_98th_character_is_not_read():
+    line = "dtparam=" + "x" * 90 + "lost"
+    assert ConfigTxt.parse(line).settings("pi5")["dtparam"] == "x" * 90
+    assert str(ConfigTxt.parse(line)) == line
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("# only this\n", "# only this\narm_freq=2100\n"),
+        ("arm_64bit=1", "arm_64bit=1\narm_freq=2100\n"),
+        ("[pi4]\narm_freq=1\n", "[pi4]\narm_freq=1\n\n[all]\narm_freq=2100\n"),
+        ("[pi5]\r\narm_freq=1\r\n# end\r\n", "[pi5]\r\narm_freq=2100\r\n# end\r\n"),
+        ("", "arm_freq=2100\n"),
+    ],
+)
+def test_an_edit_touches_one_line_or_adds_one_where_it_counts(before, after):
+    text = ConfigTxt.parse(before).set("arm_freq", 2100)
+    assert str(text) == after
+    assert text.settings("pi5")["arm_freq"] == "2100"
+
+
+def test_keys_the_firmware_does_not_have_are_told_apart_from_those_it_has():
+    text = ConfigTxt.parse("arm_freq_max=2400\narm_freq=2400\nover_voltage_delta=0\n")
+    assert text.unknown_keys("pi5") == ["arm_freq_max"]
+    assert known_keys()["arm_freq_min"].default == "1500"
+    assert all(key.source and key.meaning for key in known_keys().values())

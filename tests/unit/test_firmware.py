@@ -1,0 +1,69 @@
+"""What the played firmware decides from the texts on its disk."""
+
+import subprocess
+
+import pytest
+
+from labkit.errors import BootFailed
+from labkit.virtual import firmware
+from labkit.virtual.firmware import decide, decide_for
+
+
+def test_a_new_disk_gives_a_pi_5_as_it_comes(tmp_path):
+    disk = tmp_path / "firmware.img"
+    firmware.new_disk(disk)
+    boot = decide_for(disk)
+    assert boot == decide_for(None)
+    assert (boot.megahertz[0], boot.megahertz[-1], len(boot.megahertz)) == (1500, 2400, 10)
+    assert "cgroup_disable=memory" in boot.command_line.split()
+    assert boot.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("config", "megahertz"),
+    [
+        ("", range(1500, 2401, 100)),
+        ("arm_freq=1700", range(1500, 1701, 100)),
+        ("arm_freq=1710", range(1500, 1801, 100)),
+        ("arm_freq_min=1450\narm_freq=1600", (1500, 1600)),
+        ("[pi4]\narm_freq=1500\n[pi5]\narm_freq=1600", (1500, 1600)),
+        ("arm_freq=1000", (1000,)),
+    ],
+)
+def test_the_clocks_are_rounded_up_to_steps_of_100_mhz(config, megahertz):
+    assert decide(config, "").megahertz == tuple(megahertz)
+
+
+@pytest.mark.parametrize("nonsense", ["fast", "2400000", "0", "-1", "", "2400 # mhz"])
+def test_a_clock_that_is_none_is_overlooked_and_said_so(nonsense):
+    boot = decide(f"arm_freq={nonsense}", "")
+    assert boot.megahertz[-1] == 2400
+    assert any("arm_freq" in note for note in boot.notes)
+
+
+def test_a_key_the_firmware_does_not_know_changes_nothing_but_is_reported():
+    boot = decide("arm_freq_max=1800\n", "")
+    assert boot.megahertz == decide("", "").megahertz
+    assert boot.notes == ("config.txt: no such key, overlooked: arm_freq_max",)
+
+
+def test_the_memory_controller_is_off_until_the_command_line_asks_for_it():
+    assert "cgroup_disable=memory" in decide("", "quiet").command_line.split()
+    asked = decide("", "quiet cgroup_enable=memory\nsecond line").command_line.split()
+    assert "cgroup_disable=memory" not in asked
+    assert asked[-2:] == ["quiet", "cgroup_enable=memory"]
+
+
+def test_a_disk_without_the_files_starts_with_what_a_pi_5_has_by_itself(tmp_path):
+    disk = tmp_path / "firmware.img"
+    firmware.new_disk(disk)
+    words = ["mdel", "-i", str(disk), "::config.txt", "::cmdline.txt"]
+    subprocess.run(words, check=True)
+    assert decide_for(disk).megahertz == decide_for(None).megahertz
+
+
+def test_a_disk_that_is_none_is_said_so(tmp_path):
+    disk = tmp_path / "firmware.img"
+    disk.write_bytes(b"no disk at all" * 1000)
+    with pytest.raises(BootFailed, match="cannot read"):
+        decide_for(disk)
