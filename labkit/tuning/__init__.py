@@ -1,5 +1,28 @@
 """Changes of a board that always find their way back."""
 
+from labkit.tuning.bootfiles import CommandLine, ConfigSetting
 from labkit.tuning.change import Change, Plan, Together
+from labkit.tuning.cpufreq import Governor, Limits, Policy, Tunable, policies, sample, time_in_state
+from labkit.tuning.runtime import GoSettings
+from labkit.tuning.units import InstalledUnit, Unit, UnitRun, run_unit, verify
 
-__all__ = ["Change", "Plan", "Together"]
+__all__ = [
+    "Change",
+    "CommandLine",
+    "ConfigSetting",
+    "GoSettings",
+    "Governor",
+    "InstalledUnit",
+    "Limits",
+    "Plan",
+    "Policy",
+    "Together",
+    "Tunable",
+    "Unit",
+    "UnitRun",
+    "policies",
+    "run_unit",
+    "sample",
+    "time_in_state",
+    "verify",
+]

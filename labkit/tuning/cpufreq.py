@@ -1,0 +1,379 @@
+"""Processor clocks: what a board can do, and changes of governor, limits and tunables.
+
+All frequencies are in kHz, as the kernel has them (Documentation/admin-guide/pm/cpufreq.rst);
+``config.txt`` has MHz, ``vcgencmd`` Hz.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from labkit.boards import Board
+from labkit.errors import TuningError
+from labkit.tuning.change import Change, Plan
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Governor", "Limits", "Policy", "Tunable", "policies", "sample", "time_in_state"]
+
+ROOT = "/sys/devices/system/cpu/cpufreq"
+
+# Every readable file of every policy, of a governor's own folder wherever it is, and the
+# capacity of the processors; one program, not one a file.
+_ASK = f"""
+cd {ROOT} 2>/dev/null || exit 0
+set --
+for file in policy*/* */* policy*/*/*; do
+    case $file in
+    */stats/* | */cpuinfo_cur_freq | */scaling_cur_freq) ;;
+    *) [ -f "$file" ] && set -- "$@" "$file" ;;
+    esac
+done
+exec grep -Hs "" "$@" policy*/scaling_cur_freq ../cpu[0-9]*/cpu_capacity
+"""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Processors that share a clock, and how it is governed. Frequencies in kHz.
+
+    ``hardware_min_khz`` and ``hardware_max_khz`` are what the firmware allows, ``min_khz``
+    and ``max_khz`` the limits in force. ``available_khz`` is empty where the driver has no
+    table. ``capacity`` is the processors' strength, 1024 for the strongest of the board,
+    None where the kernel does not say. ``tunables`` are the governor's own settings:
+    ``{path below cpufreq/: value}``; some belong to all policies.
+    """
+
+    name: str
+    cpus: tuple[int, ...]
+    driver: str
+    governor: str
+    governors: tuple[str, ...]
+    min_khz: int
+    max_khz: int
+    hardware_min_khz: int
+    hardware_max_khz: int
+    current_khz: int
+    available_khz: tuple[int, ...] = ()
+    capacity: int | None = None
+    setspeed: str = ""
+    tunables: Mapping[str, str] = field(default_factory=dict)
+
+
+def policies(board: Board) -> list[Policy]:
+    """The policies of a board, asked in one round trip; none where it has no cpufreq.
+
+    >>> policies(open_board("raspberry-pi-5"))[0].hardware_max_khz    # doctest: +SKIP
+    2400000
+    """
+    said: dict[str, str] = {}
+    for line in board.run(_ASK, sudo=True).lines:
+        path, _, value = line.partition(":")
+        said[path] = value
+    names = sorted({path.split("/")[0] for path in said if path.startswith("policy")}, key=_number)
+    return [_policy(name, said) for name in names]
+
+
+def sample(board: Board, *, seconds: float, every: float = 0.05) -> pd.DataFrame:
+    """The clocks over time, sampled on the board by its shell, which forks for the pauses only.
+
+    Columns: ``seconds`` since the first sample, ``policy``, ``khz``. ``every`` is the pause
+    between two samples in seconds; on a slow board a sample takes longer.
+    Raises :class:`TuningError` where the board has no cpufreq.
+    """
+    import pandas as pd
+
+    require(board)
+    count = max(int(seconds / every), 1)
+    script = (
+        f"cd {ROOT}; i=0; while [ $i -lt {count} ]; do i=$((i+1)); read -r t rest </proc/uptime; "
+        "for p in policy*; do read -r f <$p/scaling_cur_freq; echo $t $p $f; done; "
+        f"sleep {every:g}; done"
+    )
+    rows = [line.split() for line in board.check(script, timeout=seconds * 10 + 30).lines]
+    frame = pd.DataFrame(rows, columns=["seconds", "policy", "khz"])
+    typed: pd.DataFrame = frame.astype({"seconds": float, "khz": int})
+    typed["seconds"] -= typed["seconds"].min()
+    return typed
+
+
+def time_in_state(board: Board) -> pd.DataFrame:
+    """Seconds spent at each clock since the board came up: a row a kHz, a column a policy.
+
+    The kernel counts in ticks of 10 ms. Raises :class:`TuningError` where it does not count.
+    """
+    import pandas as pd
+
+    require(board)
+    lines = board.run(f"cd {ROOT}; grep -Hs '' policy*/stats/time_in_state").lines
+    rows = [line.replace("/stats/time_in_state:", " ").split() for line in lines]
+    if not rows:
+        raise TuningError(
+            f"the kernel of {board.name} does not count the time at each clock",
+            expected="CONFIG_CPU_FREQ_STAT=y",
+        )
+    frame = pd.DataFrame(rows, columns=["policy", "kHz", "seconds"])
+    frame = frame.astype({"kHz": int, "seconds": float})
+    frame["seconds"] /= 100
+    return frame.pivot_table(index="kHz", columns="policy", values="seconds")
+
+
+def require(board: Board, policy: str | None = None) -> list[Policy]:
+    """The policies asked for. Raises :class:`TuningError` where there are none."""
+    there = policies(board)
+    if not there:
+        raise TuningError(
+            f"{board.name} has no processor clock that the kernel governs",
+            expected=f"{ROOT}/policy0",
+            todo="labkit board up raspberry-pi-5, for a virtual board that has",
+        )
+    chosen = [each for each in there if policy in (None, each.name)]
+    if not chosen:
+        names = ", ".join(each.name for each in there)
+        raise TuningError(f"{board.name} has no {policy}", expected=f"one of {names}")
+    return chosen
+
+
+class _CpufreqChange(Change):
+    """What changes of clocks share: the way back, which puts all of a policy's settings back."""
+
+    def __init__(self, board: Board, policy: str | None) -> None:
+        super().__init__(board)
+        self.policy = policy
+
+    def _plan(self, apply: Iterable[str], *, before: str = "", after: str = "") -> Plan:
+        # Governor, limits and tunables hang together, on some boards between policies too: so
+        # there is one subject, and the way back covers all of it.
+        undo = "\n".join(_way_back(require(self.board)))
+        steps = "\n".join([before, f"cd {ROOT}", *apply])
+        return Plan("cpufreq", steps, f"cd {ROOT}\n{undo}\n{after}")
+
+    def _where(self) -> str:
+        return self.policy or "all policies"
+
+
+class Governor(_CpufreqChange):
+    """Another governor for one policy, or for all. ``load_modules`` loads its module if need be.
+
+    Raises :class:`TuningError`, when planned, where the board has no such governor.
+
+    >>> with Governor(board, "performance"):                         # doctest: +SKIP
+    ...     policies(board)[0].governor
+    'performance'
+    """
+
+    def __init__(
+        self, board: Board, governor: str, *, policy: str | None = None, load_modules: bool = False
+    ) -> None:
+        super().__init__(board, policy)
+        self.governor = governor
+        self.load_modules = load_modules
+
+    def describe(self) -> str:
+        """See :meth:`Change.describe`."""
+        return f"governor of {self._where()}: {self.governor}"
+
+    def plan(self) -> Plan:
+        """See :meth:`Change.plan`."""
+        chosen = require(self.board, self.policy)
+        load = unload = ""
+        if any(self.governor not in each.governors for each in chosen):
+            load, unload = self._module(chosen[0])
+        writes = [_write(f"{each.name}/scaling_governor", self.governor) for each in chosen]
+        return self._plan(writes, before=load, after=unload)
+
+    def read(self) -> dict[str, str]:
+        """See :meth:`Change.read`."""
+        there = require(self.board, self.policy)
+        return {f"{each.name}/scaling_governor": each.governor for each in there}
+
+    def wanted(self) -> dict[str, str]:
+        """See :meth:`Change.wanted`."""
+        return dict.fromkeys(self.read(), self.governor)
+
+    def _module(self, policy: Policy) -> tuple[str, str]:
+        """Commands that load the governor's module, and that unload it again."""
+        module = f"cpufreq_{self.governor}"
+        known = self.board.run("modinfo -F filename %s", module, sudo=True).ok
+        if not (known and self.load_modules):
+            raise TuningError(
+                f"{self.board.name} has no governor {self.governor!r} now",
+                expected=f"one of {', '.join(policy.governors)}",
+                todo=f"Governor(board, {self.governor!r}, load_modules=True)" if known else "",
+            )
+        return f"modprobe {shlex.quote(module)}", f"modprobe -r -q {shlex.quote(module)} || :"
+
+
+class Limits(_CpufreqChange):
+    """Other limits, in kHz, for one policy or for all. None leaves one as it is.
+
+    The kernel moves a value it cannot have to one it can. With ``lenient`` that is taken, and
+    :meth:`read_back` shows it; otherwise it is :class:`NotTaken`. Raises :class:`TuningError`
+    at once for a value that was plainly meant in Hz or MHz.
+
+    >>> Limits(board, max_khz=2400)                                   # doctest: +SKIP
+    Traceback (most recent call last):
+    labkit.errors.TuningError: max_khz=2400 looks like MHz; expected kHz: 2400000
+    """
+
+    def __init__(
+        self,
+        board: Board,
+        *,
+        min_khz: int | None = None,
+        max_khz: int | None = None,
+        policy: str | None = None,
+        lenient: bool = False,
+    ) -> None:
+        super().__init__(board, policy)
+        self.limits = {
+            name: _in_khz(given, value)
+            for name, given, value in (
+                ("scaling_min_freq", "min_khz", min_khz),
+                ("scaling_max_freq", "max_khz", max_khz),
+            )
+            if value is not None
+        }
+        if not self.limits:
+            raise TuningError("no limit was given", expected="min_khz or max_khz")
+        if min_khz is not None and max_khz is not None and min_khz > max_khz:
+            raise TuningError(f"min_khz={min_khz} is above max_khz={max_khz}")
+        self.lenient = lenient
+
+    def describe(self) -> str:
+        """See :meth:`Change.describe`."""
+        limits = ", ".join(f"{name} {khz} kHz" for name, khz in self.limits.items())
+        return f"limits of {self._where()}: {limits}"
+
+    def plan(self) -> Plan:
+        """See :meth:`Change.plan`."""
+        writes = []
+        for each in require(self.board, self.policy):
+            if len(self.limits) == 2:  # whichever goes first must not cross the other
+                writes.append(_write(f"{each.name}/scaling_max_freq", each.hardware_max_khz))
+            writes += [_write(f"{each.name}/{name}", khz) for name, khz in self.limits.items()]
+        return self._plan(writes)
+
+    def read(self) -> dict[str, str]:
+        """See :meth:`Change.read`."""
+        said: dict[str, str] = {}
+        for each in require(self.board, self.policy):
+            both = {"scaling_min_freq": each.min_khz, "scaling_max_freq": each.max_khz}
+            said |= {f"{each.name}/{name}": str(both[name]) for name in self.limits}
+        return said
+
+    def wanted(self) -> dict[str, str]:
+        """See :meth:`Change.wanted`."""
+        return {path: str(self.limits[path.split("/")[1]]) for path in self.read()}
+
+
+class Tunable(_CpufreqChange):
+    """Another value for a setting of the governor in force, such as ``up_threshold`` (percent)."""
+
+    def __init__(
+        self, board: Board, name: str, value: object, *, policy: str | None = None
+    ) -> None:
+        super().__init__(board, policy)
+        self.name = name
+        self.value = str(value)
+
+    def describe(self) -> str:
+        """See :meth:`Change.describe`."""
+        return f"{self.name} of {self._where()}: {self.value}"
+
+    def plan(self) -> Plan:
+        """See :meth:`Change.plan`."""
+        return self._plan(_write(path, self.value) for path in self.read())
+
+    def read(self) -> dict[str, str]:
+        """See :meth:`Change.read`."""
+        there = require(self.board, self.policy)
+        all_of = {path: value for each in there for path, value in each.tunables.items()}
+        mine = {path: v for path, v in all_of.items() if path.rsplit("/", 1)[-1] == self.name}
+        if not mine:
+            names = ", ".join(sorted({path.rsplit("/", 1)[-1] for path in all_of})) or "none"
+            raise TuningError(
+                f"governor {there[0].governor} of {self.board.name} has no {self.name!r}",
+                expected=f"one of its own: {names}",
+            )
+        return mine
+
+    def wanted(self) -> dict[str, str]:
+        """See :meth:`Change.wanted`."""
+        return dict.fromkeys(self.read(), self.value)
+
+
+def _way_back(there: Iterable[Policy]) -> list[str]:
+    """Commands that put every setting of the policies back, whatever is in force now.
+
+    The governor first, for its tunables are there with it only. The upper limit all the way
+    up before the lower one is set: kernels before 5.3 refuse limits that cross.
+    """
+    lines: list[str] = []
+    tunables: dict[str, str] = {}
+    for each in there:
+        lines += [
+            _write(f"{each.name}/scaling_governor", each.governor),
+            _write(f"{each.name}/scaling_max_freq", each.hardware_max_khz),
+            _write(f"{each.name}/scaling_min_freq", each.min_khz),
+            _write(f"{each.name}/scaling_max_freq", each.max_khz),
+        ]
+        if each.setspeed.isdigit():
+            lines.append(_write(f"{each.name}/scaling_setspeed", each.setspeed))
+        tunables |= each.tunables
+    # Some governors have settings that can only be read.
+    lines += [f"[ ! -w {shlex.quote(p)} ] || {_write(p, v)}" for p, v in tunables.items()]
+    return lines
+
+
+def _write(path: str, value: object) -> str:
+    # tee names the kernel's reason; the shell's own echo says "I/O error" for all of them.
+    return f"echo {shlex.quote(str(value))} | tee {shlex.quote(path)} >/dev/null"
+
+
+def _in_khz(name: str, value: int) -> int:
+    """The value, if it can be a clock in kHz: none is below 10 MHz, none above 10 GHz."""
+    if value >= 10_000_000:
+        raise TuningError(f"{name}={value} looks like Hz", expected=f"kHz: {value // 1000}")
+    if 0 < value < 10_000:
+        raise TuningError(f"{name}={value} looks like MHz", expected=f"kHz: {value * 1000}")
+    if value <= 0:
+        raise TuningError(f"{name}={value} is no clock", expected="a number of kHz")
+    return value
+
+
+def _policy(name: str, said: Mapping[str, str]) -> Policy:
+    def text(file: str) -> str:
+        return said.get(f"{name}/{file}", "")
+
+    def khz(file: str) -> int:
+        return int(text(file)) if text(file).isdigit() else 0
+
+    governor = text("scaling_governor")
+    cpus = tuple(int(cpu) for cpu in text("affected_cpus").split())
+    capacity = said.get(f"../cpu{cpus[0]}/cpu_capacity") if cpus else None
+    own = (f"{name}/{governor}/", f"{governor}/")
+    return Policy(
+        name=name,
+        cpus=cpus,
+        driver=text("scaling_driver"),
+        governor=governor,
+        governors=tuple(sorted(text("scaling_available_governors").split())),
+        min_khz=khz("scaling_min_freq"),
+        max_khz=khz("scaling_max_freq"),
+        hardware_min_khz=khz("cpuinfo_min_freq"),
+        hardware_max_khz=khz("cpuinfo_max_freq"),
+        current_khz=khz("scaling_cur_freq"),
+        available_khz=tuple(sorted(map(int, text("scaling_available_frequencies").split()))),
+        capacity=int(capacity) if capacity else None,
+        setspeed=text("scaling_setspeed"),
+        tunables={path: value for path, value in said.items() if path.startswith(own)},
+    )
+
+
+def _number(name: str) -> int:
+    return int(name.removeprefix("policy"))
