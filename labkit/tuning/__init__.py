@@ -1,6 +1,7 @@
 """Changes of a board that always find their way back."""
 
 from labkit.tuning.bootfiles import CommandLine, ConfigSetting
+from labkit.tuning.cgroups import CpuSet
 from labkit.tuning.change import Change, Plan, Together
 from labkit.tuning.cpufreq import Governor, Limits, Policy, Tunable, policies, sample, time_in_state
 from labkit.tuning.runtime import GoSettings
@@ -10,6 +11,7 @@ __all__ = [
     "Change",
     "CommandLine",
     "ConfigSetting",
+    "CpuSet",
     "GoSettings",
     "Governor",
     "InstalledUnit",

@@ -267,9 +267,8 @@ class InstalledUnit(Change):
     def plan(self) -> Plan:
         """See :meth:`Change.plan`."""
         ask = "systemctl show -p FragmentPath -p ActiveState %s"
-        said = dict(
-            line.split("=", 1) for line in self.board.run(ask, f"{self.name}.service").lines
-        )
+        lines = self.board.run(ask, f"{self.name}.service").lines
+        said = dict(line.split("=", 1) for line in lines)
         where, state = said.get("FragmentPath", ""), said.get("ActiveState", "")
         if where and where != self.path:
             raise TuningError(
@@ -287,7 +286,7 @@ class InstalledUnit(Change):
 
     def read(self) -> dict[str, str]:
         """See :meth:`Change.read`."""
-        return {self.path: self.board.read_many([self.path]).get(self.path, "")}
+        return {self.path: self.board.read_many([self.path], sudo=True).get(self.path, "")}
 
     def wanted(self) -> dict[str, str]:
         """See :meth:`Change.wanted`."""
