@@ -79,6 +79,13 @@ rm -rf "$1"/.done.*
 rmdir "$1" "${1%/*}" 2>/dev/null || :
 """
 
+# What a session left that died while it wrote or struck out an entry. Nobody is at it now,
+# for whoever is holds the lock.
+_TIDY = """
+rm -rf "$1"/.new.* "$1"/.done.*
+rmdir "$1" "${1%/*}" 2>/dev/null || :
+"""
+
 _LIST = f"""
 for entry in {FOLDER}/[0-9]*; do
     [ -d "$entry" ] || continue
@@ -180,6 +187,8 @@ def restore(board: Board, *, everything: bool = False) -> tuple[list[Entry], lis
     mine = [each for each in there if everything or each.unfinished]
     for entry in reversed(mine):
         undo(board, entry.key, entry.what)
+    if board.run("[ -e %s ]", FOLDER).ok:
+        as_root(board, _TIDY, FOLDER)
     return mine, [each for each in there if each not in mine]
 
 

@@ -1,8 +1,9 @@
 """A cgroup of one's own with a set of processors, as a change.
 
-On a board with systemd the tree belongs to systemd: it switches controllers on in the groups
-it makes, as its units ask for them, and off where no unit needs them any more. A group of
-ours directly below the root is left alone, for systemd takes only groups it has made itself.
+On a board with systemd the tree belongs to systemd: it switches a controller on where one of
+its units asks for it, and off where none does any more. So ``systemctl daemon-reload`` takes
+the cpuset controller, and with it the set, from a group made here, while its processes run
+on; whoever wants it to last writes ``AllowedCPUs=`` into a unit.
 Source: the kernel's Documentation/admin-guide/cgroup-v2.rst, systemd's CGROUP_DELEGATION.
 """
 
@@ -14,7 +15,7 @@ from collections.abc import Sequence
 
 from labkit.boards import Board
 from labkit.errors import TuningError
-from labkit.tuning.change import Change, Plan
+from labkit.tuning.change import Change, Plan, write
 
 __all__ = ["CpuSet"]
 
@@ -74,12 +75,12 @@ class CpuSet(Change):
         on = "cpuset" in asked[0].split()
         group = shlex.quote(self.path)
         apply = [
-            f"echo +cpuset >{control}",
+            write("+cpuset", control),
             f"mkdir {group}",
-            f"echo {_listed(self.cpus)} >{group}/cpuset.cpus",
+            write(_listed(self.cpus), f"{group}/cpuset.cpus"),
         ]
         if self.partition != "member":
-            apply.append(f"echo {self.partition} >{group}/cpuset.cpus.partition")
+            apply.append(write(self.partition, f"{group}/cpuset.cpus.partition"))
         back = (
             f"if [ -d {group} ]; then\n"
             f"echo member >{group}/cpuset.cpus.partition || :\n"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from labkit.boards import Board
 from labkit.errors import TuningError
-from labkit.tuning.change import Change, Plan
+from labkit.tuning.change import Change, Plan, write
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -183,7 +183,7 @@ class Governor(_CpufreqChange):
         load = unload = ""
         if any(self.governor not in each.governors for each in chosen):
             load, unload = self._module(chosen[0])
-        writes = [_write(f"{each.name}/scaling_governor", self.governor) for each in chosen]
+        writes = [write(self.governor, f"{each.name}/scaling_governor") for each in chosen]
         return self._plan(writes, before=load, after=unload)
 
     def read(self) -> dict[str, str]:
@@ -254,8 +254,8 @@ class Limits(_CpufreqChange):
         writes = []
         for each in require(self.board, self.policy):
             if len(self.limits) == 2:  # whichever goes first must not cross the other
-                writes.append(_write(f"{each.name}/scaling_max_freq", each.hardware_max_khz))
-            writes += [_write(f"{each.name}/{name}", khz) for name, khz in self.limits.items()]
+                writes.append(write(each.hardware_max_khz, f"{each.name}/scaling_max_freq"))
+            writes += [write(khz, f"{each.name}/{name}") for name, khz in self.limits.items()]
         return self._plan(writes)
 
     def read(self) -> dict[str, str]:
@@ -287,7 +287,7 @@ class Tunable(_CpufreqChange):
 
     def plan(self) -> Plan:
         """See :meth:`Change.plan`."""
-        return self._plan(_write(path, self.value) for path in self.read())
+        return self._plan(write(self.value, path) for path in self.read())
 
     def read(self) -> dict[str, str]:
         """See :meth:`Change.read`."""
@@ -317,22 +317,17 @@ def _way_back(there: Iterable[Policy]) -> list[str]:
     tunables: dict[str, str] = {}
     for each in there:
         lines += [
-            _write(f"{each.name}/scaling_governor", each.governor),
-            _write(f"{each.name}/scaling_max_freq", each.hardware_max_khz),
-            _write(f"{each.name}/scaling_min_freq", each.min_khz),
-            _write(f"{each.name}/scaling_max_freq", each.max_khz),
+            write(each.governor, f"{each.name}/scaling_governor"),
+            write(each.hardware_max_khz, f"{each.name}/scaling_max_freq"),
+            write(each.min_khz, f"{each.name}/scaling_min_freq"),
+            write(each.max_khz, f"{each.name}/scaling_max_freq"),
         ]
         if each.setspeed.isdigit():
-            lines.append(_write(f"{each.name}/scaling_setspeed", each.setspeed))
+            lines.append(write(each.setspeed, f"{each.name}/scaling_setspeed"))
         tunables |= each.tunables
     # Some governors have settings that can only be read.
-    lines += [f"[ ! -w {shlex.quote(p)} ] || {_write(p, v)}" for p, v in tunables.items()]
+    lines += [f"[ ! -w {shlex.quote(p)} ] || {write(v, p)}" for p, v in tunables.items()]
     return lines
-
-
-def _write(path: str, value: object) -> str:
-    # tee names the kernel's reason; the shell's own echo says "I/O error" for all of them.
-    return f"echo {shlex.quote(str(value))} | tee {shlex.quote(path)} >/dev/null"
 
 
 def _in_khz(name: str, value: int) -> int:

@@ -38,7 +38,7 @@ class GoSettings(Shown):
     godebug: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.gogc is not None and not re.fullmatch(r"\d+|off", str(self.gogc)):
+        if self.gogc is not None and not re.fullmatch(r"\d{1,9}|off", str(self.gogc)):
             raise TuningError(
                 f"GOGC={self.gogc}: Go takes 100 for it", expected="a percentage, as in 50, or off"
             )
@@ -54,6 +54,8 @@ class GoSettings(Shown):
                 raise TuningError(f"GODEBUG has no {name!r}: Go overlooks it", expected=_near(name))
             if re.search(r"[,\s]", str(value)):
                 raise TuningError(f"GODEBUG {name}={value!r}", expected="no comma and no space")
+            if name in _own_names() and not re.fullmatch(r"[+-]?\d+", str(value)):
+                raise TuningError(f"GODEBUG {name}={value}: Go overlooks it", expected="a number")
 
     def environment(self) -> dict[str, str]:
         """The variables, for :func:`labkit.golang.run_on` or a unit."""
@@ -71,11 +73,25 @@ class GoSettings(Shown):
 
 @functools.cache
 def godebug_names() -> frozenset[str]:
-    """The names that GODEBUG has in the guide's Go, read from its sources."""
-    source = toolchain().root / "src"
-    table = (source / "internal/godebugs/table.go").read_text(encoding="utf-8")
-    own = (source / "runtime/runtime1.go").read_text(encoding="utf-8")
-    return frozenset(re.findall(r'\{Name: "(\w+)"', table) + re.findall(r'\{name: "(\w+)"', own))
+    """The names that GODEBUG has in the guide's Go, read from its sources.
+
+    They are the library's (``internal/godebugs``), the runtime's own, and the processor's
+    abilities, such as ``cpu.atomics``.
+    """
+    table = _found("internal/godebugs/table.go", r'\{Name: "(\w+)"')
+    processor = _found("internal/cpu/cpu_arm64.go", r'\{Name: "(\w+)"')
+    return table | _own_names() | {f"cpu.{name}" for name in (*processor, "all")}
+
+
+@functools.cache
+def _own_names() -> frozenset[str]:
+    """The names whose value is a number in the runtime."""
+    return _found("runtime/runtime1.go", r'(?:\{name: |key == )"(\w+)"')
+
+
+def _found(file: str, pattern: str) -> frozenset[str]:
+    text = (toolchain().root / "src" / file).read_text(encoding="utf-8")
+    return frozenset(re.findall(pattern, text))
 
 
 def _near(name: str) -> str:

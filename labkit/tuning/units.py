@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from labkit.boards import Board
-from labkit.errors import TuningError
+from labkit.errors import NotTaken, TuningError
 from labkit.shown import Shown
 from labkit.tuning.change import Change, Plan
 
@@ -29,35 +29,39 @@ _POLICIES = ("other", "batch", "idle", "fifo", "rr")
 _MARK = "@@labkit"
 
 # Run by systemd in the unit's own cgroup after its main process, when the counters are still
-# there; the shell's own words only, for the cgroup may have no memory left.
+# there (with the unit they are gone); the shell's own words only, for the cgroup may have no
+# memory left.
 _LAST_WORDS = f"""
-group=/sys/fs/cgroup$(cut -d: -f3 /proc/self/cgroup)
+IFS=: read -r zero none group </proc/self/cgroup
+cd "/sys/fs/cgroup$group"
 echo "{_MARK} result $SERVICE_RESULT"
 echo "{_MARK} exit $EXIT_CODE $EXIT_STATUS"
-grep Cpus_allowed_list /proc/self/status | while read -r key value; do
-    echo "{_MARK} Cpus_allowed_list $value"
-done
+while read -r key value; do
+    case $key in Cpus_allowed_list:) echo "{_MARK} Cpus_allowed_list $value" ;; esac
+done </proc/self/status
 for file in memory.peak memory.max memory.high memory.swap.max cpu.max cpuset.cpus.effective; do
-    if read -r value <$group/$file; then echo "{_MARK} $file $value"; fi
+    if read -r value <$file; then echo "{_MARK} $file $value"; fi
 done 2>/dev/null
 for file in memory.events cpu.stat; do
-    while read -r key value; do echo "{_MARK} $file/$key $value"; done <$group/$file
+    while read -r key value; do echo "{_MARK} $file/$key $value"; done <$file
 done 2>/dev/null
 """
 
-# The sampler beside the unit: built-ins but for the pause.
+# Beside the unit, in bash's own words: a fork for each sample, and be it for a pause, would
+# cost more than the sample. The samples are kept until the program has done printing.
 _SAMPLE = f"""
-group=/sys/fs/cgroup/system.slice/$1.service
-while kill -0 $run 2>/dev/null; do
-    read -r now rest </proc/uptime
+exec {{never}}<> <(:)
+while kill -0 $run; do
     if read -r bytes <$group/memory.current; then
         while read -r key value; do
             case $key in high) high=$value ;; max) max=$value ;; oom_kill) oom=$value ;; esac
         done <$group/memory.events
-        echo "{_MARK} sample $now $bytes $high $max $oom"
+        samples+="{_MARK} sample $EPOCHREALTIME $bytes $high $max $oom"$'\\n'
     fi
-    sleep $2
+    read -rt $every -u $never
 done 2>/dev/null
+wait $run
+printf %s "$samples"
 """
 
 
@@ -97,6 +101,9 @@ class Unit(Shown):
     def __post_init__(self) -> None:
         if isinstance(self.command, str) or not self.command:
             raise TuningError(f"{self.command!r} is no command", expected="a list of words")
+        for cpu in (*self.cpus, *self.allowed_cpus):
+            if not isinstance(cpu, int) or cpu < 0:
+                raise TuningError(f"{cpu!r} is no processor", expected="numbers, as in [2, 3]")
         for name in ("memory_max", "memory_high", "memory_swap_max"):
             value = str(getattr(self, name))
             if value and not re.fullmatch(r"\d+[KMGT]?|\d+(\.\d+)?%|infinity", value):
@@ -108,7 +115,8 @@ class Unit(Shown):
             raise TuningError(f"quota={self.quota}", expected="percent of one processor, as in 150")
         if self.policy not in ("", *_POLICIES):
             raise TuningError(f"policy={self.policy!r}", expected=", ".join(_POLICIES))
-        if (self.policy in ("fifo", "rr")) != (self.priority is not None):
+        real_time = self.policy in ("fifo", "rr")
+        if real_time != (self.priority is not None) or not 1 <= (self.priority or 1) <= 99:
             raise TuningError(
                 f"policy={self.policy!r} with priority={self.priority}",
                 expected="a priority from 1 to 99 with fifo and rr, and with no other",
@@ -130,9 +138,12 @@ class Unit(Shown):
 
     def text(self) -> str:
         """The unit file."""
-        variables = [f"Environment={_quoted(f'{k}={v}')}" for k, v in self.environment.items()]
+        # systemd has its own words behind a % everywhere, behind a $ in commands.
+        words = [_quoted(word).replace("%", "%%") for word in self.command]
+        start = " ".join(words).replace("$", "$$")
+        pairs = [_quoted(f"{k}={v}").replace("%", "%%") for k, v in self.environment.items()]
+        variables = [f"Environment={pair}" for pair in pairs]
         lines = [f"{name}={value}" for name, value in self.settings().items()]
-        start = " ".join(map(_quoted, self.command))
         about = "Description=an experiment of the lab guide"
         service = ["[Service]", f"ExecStart={start}", *variables, *lines]
         return "\n".join(["[Unit]", about, "", *service, ""])
@@ -226,18 +237,22 @@ def run_unit(
     problems = unit.problems(board)
     if problems and not anyway:
         raise TuningError(f"{board.name}: {problems[0]}", todo="run_unit(..., anyway=True)")
-    last = f"/bin/sh -c {_quoted(_LAST_WORDS)}".replace("%", "%%").replace("$", "$$")
+    last = f"/bin/sh -c {_quoted(_LAST_WORDS)}".replace("$", "$$")
     words = ["systemd-run", "--quiet", "--pipe", "--wait", "--collect", f"--unit={name}"]
     properties = {**unit.settings(), "RuntimeMaxSec": f"{limit:g}", "ExecStopPost": last}
     words += [f"--property={key}={value}" for key, value in properties.items()]
     words += [f"--setenv={key}={value}" for key, value in unit.environment.items()]
-    # The samples come on a channel of their own, for the program's output may end anywhere.
+    command = [word.replace("$", "$$") for word in unit.command]
     script = (
-        f"cd /; {shlex.join([*words, '--', *unit.command])} & run=$!\n"
-        f"set -- {shlex.quote(name)} {every:g}\n{_SAMPLE}\nwait $run"
+        f"cd /; {shlex.join([*words, '--', *command])} & run=$!\n"
+        f"group=/sys/fs/cgroup/system.slice/{name}.service every={every:g}\n{_SAMPLE}"
     )
-    done = board.run(script, sudo=True, timeout=limit + 60)
-    return _observed(unit, done.stdout, done.stderr, done.seconds)
+    done = board.run("LC_ALL=C exec bash -c %s", script, sudo=True, timeout=limit + 60)
+    run = _observed(unit, done.stdout, done.stderr, done.seconds)
+    if not run.counters:
+        said = (run.complaints or f"status {done.exit_status}").splitlines()[-1]
+        raise NotTaken(f"{board.name} has not run {name}: {said}")
+    return run
 
 
 class InstalledUnit(Change):
