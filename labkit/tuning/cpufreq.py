@@ -18,7 +18,17 @@ from labkit.tuning.change import Change, Plan, write
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Governor", "Limits", "Policy", "Tunable", "policies", "sample", "time_in_state"]
+__all__ = [
+    "Governor",
+    "Limits",
+    "Policy",
+    "Tunable",
+    "current",
+    "loadable",
+    "policies",
+    "sample",
+    "time_in_state",
+]
 
 ROOT = "/sys/devices/system/cpu/cpufreq"
 
@@ -76,6 +86,27 @@ def policies(board: Board) -> list[Policy]:
         said[path] = value
     names = sorted({path.split("/")[0] for path in said if path.startswith("policy")}, key=_number)
     return [_policy(name, said) for name in names]
+
+
+def current(board: Board) -> dict[int, int]:
+    """The clock of each processor now, ``{cpu: kHz}``: one command, and the shell's own words.
+
+    Empty where the board has no cpufreq.
+    """
+    script = (
+        "for d in /sys/devices/system/cpu/cpu[0-9]*/cpufreq; do "
+        "if read -r f <$d/scaling_cur_freq; then d=${d%/*}; echo ${d##*cpu} $f; fi; "
+        "done 2>/dev/null"
+    )
+    pairs = (line.split() for line in board.run(script).lines)
+    return {int(cpu): int(khz) for cpu, khz in sorted(pairs, key=lambda pair: int(pair[0]))}
+
+
+def loadable(board: Board) -> list[str]:
+    """Governors that the board has as modules, loaded or not."""
+    ask = "ls /lib/modules/$(uname -r)/kernel/drivers/cpufreq 2>/dev/null"
+    names = (line.partition(".")[0] for line in board.run(ask).lines)
+    return sorted(name.removeprefix("cpufreq_") for name in names if name.startswith("cpufreq_"))
 
 
 def sample(board: Board, *, seconds: float, every: float = 0.05) -> pd.DataFrame:
