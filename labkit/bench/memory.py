@@ -77,4 +77,5 @@ def allocate(
     heap = pd.DataFrame(whole, columns=columns).astype(float)
     heap["seconds"] /= 1000
     limit = " ".join(f"{k}={v}" for k, v in unit.settings().items())
-    return Allocation(label or " ".join([str(settings), limit]).strip(), heap, run)
+    own = str(settings) if settings.environment() or not limit else ""
+    return Allocation(label or f"{own} {limit}".strip(), heap, run)

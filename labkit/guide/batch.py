@@ -178,6 +178,8 @@ def _environment(job: _Job) -> dict[str, str]:
         FILE_VARIABLE: str(job.verdicts),
         "LABKIT_CACHE": str(cache_folder().absolute()),
         "LABKIT_CONFIG": str(config_folder().absolute()),
+        # A page on a disk has no kernel behind it: panels show themselves as text.
+        "LABKIT_PANELS": "text",
     }
 
 

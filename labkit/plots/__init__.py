@@ -2,6 +2,7 @@
 
 from labkit.plots.bars import bars, waterfall
 from labkit.plots.clocks import clocks
+from labkit.plots.cumulative import cumulative
 from labkit.plots.distribution import histogram
 from labkit.plots.grid import heatmap, truth_table
 from labkit.plots.memory import memory
@@ -12,6 +13,7 @@ __all__ = [
     "Picture",
     "bars",
     "clocks",
+    "cumulative",
     "heatmap",
     "histogram",
     "memory",

@@ -13,12 +13,17 @@ __all__ = ["clocks"]
 
 
 def clocks(
-    samples: pd.DataFrame, *, emulated: bool, load: tuple[float, float] | None = None
+    samples: pd.DataFrame,
+    *,
+    emulated: bool,
+    load: tuple[float, float] | None = None,
+    span: tuple[int, int] | None = None,
 ) -> Picture:
     """Draw the clock as steps, one small picture below the other for each ``label``.
 
     ``samples`` has the columns ``label``, ``seconds`` and ``khz``. The time of the ``load``
-    (from and to, in seconds) is shaded.
+    (from and to, in seconds) is shaded. ``span`` are the lowest and highest clock of the
+    axis in kHz; without it, those that were seen.
 
     >>> import pandas as pd
     >>> two = pd.DataFrame({"label": "a", "seconds": [0.0, 1.0], "khz": [1500000, 2400000]})
@@ -35,7 +40,7 @@ def clocks(
             row.axvspan(*load, color="0.9", zorder=0)
         row.set_title(label, loc="left", fontsize=9, pad=2)
         row.spines[["top", "right"]].set_visible(False)
-    low, high = samples["khz"].min() / 1000, samples["khz"].max() / 1000
+    low, high = (khz / 1000 for khz in span or (samples["khz"].min(), samples["khz"].max()))
     margin = max((high - low) * 0.12, 20)
     rows[0].set_ylim(low - margin, high + margin)
     if load:

@@ -25,7 +25,7 @@ def memory(
     """Draw the memory of several runs, and the limits they were under.
 
     ``samples`` has the columns ``label``, ``seconds`` and ``mib``. ``limits`` are MiB by name,
-    drawn across. A run whose label is in ``killed`` ends in a cross.
+    drawn across. A run whose label is in ``killed`` has a cross where it ended.
 
     >>> import pandas as pd
     >>> one = pd.DataFrame({"label": "GOGC=100", "seconds": [0.0, 2.0], "mib": [4.0, 40.0]})
@@ -43,7 +43,9 @@ def memory(
         axes.plot(mine["seconds"], mine["mib"], style, color=colour, label=label, linewidth=1.8)
         end = ""
         if label in killed and len(mine):
-            axes.plot(mine["seconds"].iloc[-1], mine["mib"].max(), "X", color=colour, markersize=10)
+            # The last samples may be of the time when its memory was given back already.
+            last = mine[mine["mib"] > mine["mib"].max() / 2].iloc[-1]
+            axes.plot(last["seconds"], last["mib"], "X", color=colour, markersize=10)
             end = ", then killed"
         told.append(f"{label}: at most {mine['mib'].max():.0f} MiB{end}.")
     for name, limit in (limits or {}).items():

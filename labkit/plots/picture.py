@@ -40,7 +40,8 @@ class Picture:
 
     def _repr_html_(self) -> str:
         data = base64.b64encode(self.png()).decode()
-        return f'<img alt="{escape(self.alt)}" src="data:image/png;base64,{data}">'
+        source = f"data:image/png;base64,{data}"
+        return f'<img style="max-width:100%" alt="{escape(self.alt)}" src="{source}">'
 
 
 def new_figure(*, height: float, emulated: bool) -> Figure:

@@ -1,9 +1,19 @@
 """Changes of a board that always find their way back."""
 
+from labkit.platforms.configtxt import known_keys
 from labkit.tuning.bootfiles import CommandLine, ConfigSetting
 from labkit.tuning.cgroups import CpuSet
 from labkit.tuning.change import Change, Plan, Together
-from labkit.tuning.cpufreq import Governor, Limits, Policy, Tunable, policies, sample, time_in_state
+from labkit.tuning.cpufreq import (
+    Governor,
+    Limits,
+    Policy,
+    Tunable,
+    loadable,
+    policies,
+    sample,
+    time_in_state,
+)
 from labkit.tuning.runtime import GoSettings
 from labkit.tuning.units import InstalledUnit, Unit, UnitRun, run_unit, verify
 
@@ -22,6 +32,8 @@ __all__ = [
     "Tunable",
     "Unit",
     "UnitRun",
+    "known_keys",
+    "loadable",
     "policies",
     "run_unit",
     "sample",

@@ -45,13 +45,19 @@ done 2>/dev/null
 for file in memory.events cpu.stat; do
     while read -r key value; do echo "{_MARK} $file/$key $value"; done <$file
 done 2>/dev/null
+while read -r key value; do
+    case $key in workingset_refault_file) echo "{_MARK} memory.stat/$key $value" ;; esac
+done 2>/dev/null <memory.stat
 """
 
-# Beside the unit, in bash's own words: a fork for each sample, and be it for a pause, would
-# cost more than the sample. The samples are kept until the program has done printing.
+# Beside the unit, for as long as its main process is there; in bash's own words, for a fork
+# for each sample, and be it for a pause, would cost more than the sample. The samples are
+# kept until the program has done printing.
 _SAMPLE = f"""
 exec {{never}}<> <(:)
-while kill -0 $run; do
+{{
+until read -r main <$group/cgroup.procs || ! kill -0 $run; do read -rt 0.01 -u $never; done
+while kill -0 ${{main:-$run}}; do
     if read -r bytes <$group/memory.current; then
         while read -r key value; do
             case $key in high) high=$value ;; max) max=$value ;; oom_kill) oom=$value ;; esac
@@ -59,7 +65,8 @@ while kill -0 $run; do
         samples+="{_MARK} sample $EPOCHREALTIME $bytes $high $max $oom"$'\\n'
     fi
     read -rt $every -u $never
-done 2>/dev/null
+done
+}} 2>/dev/null
 wait $run
 printf %s "$samples"
 """
@@ -176,7 +183,8 @@ class UnitRun(Shown):
 
     ``output`` is what the program printed, ``result`` systemd's word: success, exit-code,
     signal, oom-kill, timeout. ``counters`` hold what the unit's cgroup had counted at the end
-    (``memory.events/oom_kill``, ``memory.peak`` in bytes, ``cpu.stat/throttled_usec``, ...).
+    (``memory.events/oom_kill``, ``memory.peak`` in bytes, ``cpu.stat/throttled_usec``,
+    ``memory.stat/workingset_refault_file``, pages of files that were taken away and read again).
     ``memory`` has a row a sample: ``seconds``, ``mib`` (memory.current), and how often by then
     the limits ``high`` and ``max`` had been met and ``oom_kill`` had struck.
     """

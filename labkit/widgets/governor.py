@@ -97,7 +97,7 @@ class GovernorPanel(Panel):
 
         if not self.policies:
             return [widgets.HTML(self._missing())]
-        wide = widgets.Layout(width="250px")
+        wide = widgets.Layout(width="320px")
         self._choice = widgets.Dropdown(
             options=[(f"{p.name} (processors {_span(p)})", p.name) for p in self.policies],
             description="policy",
@@ -122,6 +122,7 @@ class GovernorPanel(Panel):
             widgets.HBox([self._choice, self._governor]),
             self._limits,
             widgets.HBox(buttons),
+            self._answer,
             self._chart,
             self._price,
         ]
@@ -168,12 +169,19 @@ class GovernorPanel(Panel):
         frame["seconds"] -= frame["seconds"].min()
         frame["label"] = [f"processor {cpu}" for cpu in frame["cpu"]]
         if frame["seconds"].max() > 0:
-            self._chart.value = clocks(frame, emulated=self.board.emulated)._repr_html_()
+            self._chart.value = clocks(
+                frame, emulated=self.board.emulated, span=self._span
+            )._repr_html_()
         self._price.value = (
             f"<span style='color:#666;font-size:85%'>One look takes {self.cost * 1000:.0f} ms, "
             f"one command and no new process on the board; there is one every "
             f"{self.every:g} s.</span>"
         )
+
+    @property
+    def _span(self) -> tuple[int, int]:
+        lows = (each.hardware_min_khz for each in self.policies)
+        return min(lows), max(each.hardware_max_khz for each in self.policies)
 
     def _policy(self, name: str) -> Policy:
         return cpufreq.require(self.board, name)[0]

@@ -138,7 +138,7 @@ class MemoryPanel(_RunsPanel):
         for each in (self._gogc, self._limit):
             each.style.description_width = "90px"
         settings = widgets.HBox([self._gogc, self._limit])
-        return [settings, *self._sizes(), self._buttons(), self._chart]
+        return [settings, *self._sizes(), self._buttons(), self._answer, self._chart]
 
     def _allocate(self) -> Allocation:
         limit = self._limit.value.strip() or None
@@ -202,7 +202,7 @@ class UnitPanel(_RunsPanel):
             each.observe(lambda _: self._changed(), "value")
         self._changed()
         top = widgets.HBox([self._cpus, memory_and_time])
-        return [top, *rows, self._text, self._buttons(), self._chart]
+        return [top, *rows, self._text, self._buttons(), self._answer, self._chart]
 
     def _changed(self) -> None:
         chosen = {

@@ -51,7 +51,7 @@ class Panel(Shown, ABC):
 
     @abstractmethod
     def _controls(self) -> list[Any]:
-        """The widgets, from top to bottom."""
+        """The widgets from top to bottom, the answer's line among them."""
 
     def look(self) -> None:
         """Look at the board once and show what is seen. Does nothing where nothing moves."""
@@ -125,7 +125,7 @@ class Panel(Shown, ABC):
             layout = widgets.Layout(
                 border="1px solid #bbb", padding="6px 12px 10px", max_width="900px"
             )
-            rows = [widgets.HTML(head), *self._controls(), self._answer]
+            rows = [widgets.HTML(head), *self._controls()]
             self._box = _Box(rows, layout)
             self._box.add_class("labkit-panel")
             self.watch()

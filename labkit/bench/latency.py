@@ -1,0 +1,64 @@
+"""How late a program wakes up: its samples read, and put into a few numbers."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from labkit.errors import TuningError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["latencies", "read_wakeups"]
+
+
+def read_wakeups(text: str) -> pd.DataFrame:
+    """The wake-ups a program printed, a line each: microseconds late, processor, thread id.
+
+    Columns: ``late_us``, ``cpu``, ``thread``. Raises :class:`TuningError` where a line is none.
+
+    >>> list(read_wakeups("120 0 7\\n80 1 7\\n")["late_us"])
+    [120, 80]
+    """
+    import pandas as pd
+
+    columns = ["late_us", "cpu", "thread"]
+    frame = pd.read_csv(io.StringIO(text), sep=" ", names=columns)
+    numbers = frame.apply(pd.to_numeric, errors="coerce")
+    if numbers.isna().to_numpy().any() or frame.empty:
+        raise TuningError(
+            f"a wake-up reads {text.strip().splitlines()[-1] if text.strip() else 'nothing'!r}",
+            expected="three numbers: microseconds late, processor, thread",
+        )
+    whole: pd.DataFrame = numbers.astype(int)
+    return whole
+
+
+def latencies(runs: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Some numbers of each run, a row a run.
+
+    Columns: ``p50``, ``p99`` and ``max`` of the lateness in milliseconds; ``CPU changes``
+    between one wake-up and the next; ``CPUs`` and ``threads`` that were seen.
+
+    >>> one = read_wakeups("1000 0 7\\n3000 1 7\\n2000 1 7\\n")
+    >>> latencies({"a": one}).loc["a"].to_dict()["CPU changes"]
+    1
+    """
+    import pandas as pd
+
+    rows = {}
+    for label, run in runs.items():
+        late = run["late_us"] / 1000
+        rows[label] = {
+            "p50": round(float(late.quantile(0.5)), 2),
+            "p99": round(float(late.quantile(0.99)), 2),
+            "max": round(float(late.max()), 2),
+            "CPU changes": int((run["cpu"].diff().iloc[1:] != 0).sum()),
+            "CPUs": int(run["cpu"].nunique()),
+            "threads": int(run["thread"].nunique()),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").astype(
+        {"CPU changes": object, "CPUs": object, "threads": object}
+    )
