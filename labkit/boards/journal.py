@@ -36,7 +36,9 @@ _RECORD = """
 umask 022
 mkdir -p "$1"
 rm -rf "$1"/.new.* "$1"/.done.*
-new="$1/.new.$$"
+folder=$1 key=$7
+new="$folder/.new.$$"
+trap 'rm -rf "$new"; rmdir "$folder" "${folder%/*}" 2>/dev/null || :' EXIT
 mkdir "$new"
 mkdir -m 700 "$new/kept"
 cat /proc/sys/kernel/random/boot_id >"$new/boot"
@@ -45,7 +47,6 @@ printf '%s\\n' "$3" >"$new/by"
 printf '%s\\n' "$4" >"$new/subject"
 printf '%s\\n' "$5" >"$new/lasting"
 printf '%s\\n' "$6" >"$new/undo"
-folder=$1 key=$7
 shift 7
 number=0
 for path; do
@@ -56,6 +57,7 @@ sync -f "$new"
 last=$(ls "$folder" | sort -n | tail -n 1)
 next=$(printf %06d "$(expr "${last%%-*}" + 1 2>/dev/null || echo 1)")
 mv -T "$new" "$folder/$next-$key"
+trap - EXIT
 sync -f "$folder"
 """
 

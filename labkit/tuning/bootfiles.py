@@ -201,7 +201,8 @@ class CommandLine(BootFileChange):
             line = "".join(kept).strip()
         there = line.split()
         added = [word for word in self.add if word not in there]
-        return " ".join([line, *added]) + first[len(first.rstrip()) :] + end + rest
+        words = " ".join(filter(None, [line, *added]))
+        return words + first[len(first.rstrip()) :] + end + rest
 
     def read(self) -> dict[str, str]:
         """See :meth:`Change.read`."""

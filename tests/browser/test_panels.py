@@ -1,5 +1,6 @@
 """Panels turned by clicks in JupyterLab, and what the board says of it over a way of its own."""
 
+import os
 import re
 
 import pytest
@@ -42,11 +43,17 @@ def click(panel, name):
     panel.get_by_role("button", name=name, exact=True).click()
 
 
+def look(panel, name):
+    """Leave a picture of the panel for a person, where LABKIT_SCREENSHOTS names a folder."""
+    if folder := os.environ.get("LABKIT_SCREENSHOTS"):
+        panel.screenshot(path=f"{folder}/{name}.png")
+
+
 def answer(panel):
     return panel.get_by_role("status")
 
 
-def test_a_governor_is_changed_by_clicks_read_back_over_ssh_and_undone(show, pi, page):
+def test_a_governor_is_changed_by_clicks_read_back_over_ssh_and_undone(show, pi):
     before = policies(pi)[0]
     panel = show("panel = GovernorPanel(board)\npanel")
     governor = panel.get_by_label("governor")
@@ -56,13 +63,13 @@ def test_a_governor_is_changed_by_clicks_read_back_over_ssh_and_undone(show, pi,
     expect(answer(panel)).to_contain_text("governor performance", timeout=30_000)
     assert policies(pi)[0].governor == "performance"
     expect(panel.locator("img")).to_have_attribute("alt", re.compile("processor 3: "))
-    page.screenshot(path="/tmp/nb/governor.png")
+    look(panel, "governor")
     click(panel, "Undo")
     expect(answer(panel)).to_contain_text("undone: governor", timeout=30_000)
     assert policies(pi)[0] == before or policies(pi)[0].governor == before.governor
 
 
-def test_closing_the_governor_panel_undoes_and_stops_looking(show, pi, page):
+def test_closing_the_governor_panel_undoes_and_stops_looking(show, pi):
     panel = show("panel = GovernorPanel(board)\npanel")
     panel.get_by_label("governor").select_option("performance")
     click(panel, "Apply")
@@ -97,7 +104,7 @@ def test_a_go_setting_that_go_dies_of_is_said_before_anything_is_run(show):
     expect(answer(panel)).to_contain_text("64MiB")
 
 
-def test_runs_of_the_memory_panel_are_added_to_one_plot(show, page):
+def test_runs_of_the_memory_panel_are_added_to_one_plot(show):
     panel = show("panel = MemoryPanel(board, hold=16, waste=128)\npanel")
     click(panel, "Run")
     picture = panel.locator("img")
@@ -107,13 +114,13 @@ def test_runs_of_the_memory_panel_are_added_to_one_plot(show, page):
     click(panel, "Run")
     second = re.compile("2. GOGC=100 GOMEMLIMIT=24MiB")
     expect(picture).to_have_attribute("alt", second, timeout=90_000)
-    page.screenshot(path="/tmp/nb/memory.png")
+    look(panel, "memory")
 
 
-def test_the_unit_panel_writes_the_unit_and_says_what_the_board_cannot_do(show, page):
+def test_the_unit_panel_writes_the_unit_and_says_what_the_board_cannot_do(show):
     panel = show("panel = UnitPanel(board, hold=16, waste=64)\npanel")
     panel.get_by_label("affinity").select_option(["processor 1", "processor 2"])
     expect(panel.locator("pre")).to_contain_text("CPUAffinity=1 2")
     click(panel, "Run")
     expect(answer(panel)).to_contain_text("success", timeout=90_000)
-    page.screenshot(path="/tmp/nb/unit.png")
+    look(panel, "unit")

@@ -1,0 +1,218 @@
+"""A change is noted on the board before it is made, and undone whatever becomes of the session."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import labkit
+from labkit.boards import journal
+from labkit.errors import NotTaken, TuningError, UndoFailed
+from labkit.tuning import Change, Plan
+
+FILE = "/etc/labkit-test"
+
+
+class Text(Change):
+    """A file with another text."""
+
+    def __init__(self, board, text, path=FILE, answer=None, apply=""):
+        super().__init__(board)
+        self.text, self.path, self.answer, self.more = text, path, answer, apply
+
+    def describe(self):
+        return f"{self.path}: {self.text}"
+
+    def plan(self):
+        write = f"echo {self.text} >{self.path}; {self.more}"
+        return Plan(self.path, write, ":", keep=(self.path,), lasting=True)
+
+    def read(self):
+        return {"text": self.board.read(self.path, sudo=True).strip()}
+
+    def wanted(self):
+        return {"text": self.answer or self.text}
+
+
+@pytest.fixture
+def file(board):
+    """A file with an owner, a mode and a time of its own."""
+    bytes_ = f"printf 'a\\0b\\n' >{FILE}"
+    rest = f"chown 1:2 {FILE}; chmod 4640 {FILE}; touch -d @1000000 {FILE}"
+    board.check(f"{bytes_}; {rest}", sudo=True)
+    yield state
+    board.check(f"rm -f {FILE}", sudo=True)
+    assert not board.run("[ -e /var/lib/labkit ]").ok, "something is left in the journal"
+
+
+def state(board):
+    return board.check(f"stat -c '%a %u %g %Y %s' {FILE}; sha256sum {FILE}", sudo=True).stdout
+
+
+def test_a_file_comes_back_with_its_bytes_mode_owner_and_time(board, file):
+    before = file(board)
+    with Text(board, "other") as change:
+        assert file(board) != before
+        assert change.applied
+        assert list(change.read_back()["taken"]) == [True]
+    assert file(board) == before
+    assert not change.applied
+
+
+def test_a_file_that_was_not_there_is_gone_again(board, file):
+    with Text(board, "new", path=f"{FILE}-new"):
+        assert board.run(f"[ -e {FILE}-new ]").ok
+    assert not board.run(f"[ -e {FILE}-new ]").ok
+
+
+def test_an_error_in_the_block_undoes(board, file):
+    before = file(board)
+    with pytest.raises(ZeroDivisionError), Text(board, "other"):
+        raise ZeroDivisionError
+    assert file(board) == before
+
+
+def test_ctrl_c_while_it_is_made_undoes(board, file, monkeypatch):
+    before, as_root, calls = file(board), journal.as_root, []
+
+    def interrupted(board, script, *args, **more):
+        calls.append(script)
+        result = as_root(board, script, *args, **more)
+        if len(calls) == 2:  # the change is made, and nobody has said so yet
+            raise KeyboardInterrupt
+        return result
+
+    monkeypatch.setattr(journal, "as_root", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Text(board, "other").apply()
+    assert file(board) == before
+
+
+def test_ctrl_c_while_it_is_undone_lets_the_undo_end(board, file, monkeypatch):
+    before, undo, calls = file(board), journal.undo, []
+
+    def interrupted(*args):
+        calls.append(args)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        undo(*args)
+
+    change = Text(board, "other").apply()
+    monkeypatch.setattr(journal, "undo", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        change.undo()
+    assert file(board) == before
+    assert not change.applied
+
+
+def test_a_link_that_drops_in_the_block_is_made_anew_for_the_undo(board, file):
+    before = file(board)
+    with Text(board, "other"):
+        board._transport._client.get_transport().sock.close()
+    assert file(board) == before
+
+
+def test_another_answer_than_asked_for_undoes_and_says_both(board, file):
+    before = file(board)
+    with pytest.raises(NotTaken, match="'other'.*expected 'else'"):
+        Text(board, "other", answer="else").apply()
+    assert file(board) == before
+
+
+def test_a_refusal_of_the_board_undoes_and_says_its_words(board, file):
+    before = file(board)
+    with pytest.raises(NotTaken, match="No such file or directory"):
+        Text(board, "other", apply="cat /nowhere").apply()
+    assert file(board) == before
+
+
+def test_of_two_changes_of_one_file_the_later_is_undone_first(board, file):
+    before = file(board)
+    first, second = Text(board, "one").apply(), Text(board, "two").apply()
+    with pytest.raises(UndoFailed, match="two"):
+        first.undo()
+    assert board.read(FILE, sudo=True) == "two\n"
+    second.undo()
+    first.undo()
+    assert file(board) == before
+
+
+def test_changes_together_are_made_or_undone_together(board, file):
+    before = file(board)
+    with Text(board, "one") + Text(board, "new", path=f"{FILE}-new") as both:
+        assert both.applied
+    assert file(board) == before
+    with pytest.raises(NotTaken):
+        (Text(board, "one") + Text(board, "new", path="/proc/nowhere/file")).apply()
+    assert file(board) == before
+
+
+def test_a_change_that_is_made_is_not_made_twice(board, file):
+    with Text(board, "one") as change, pytest.raises(TuningError, match="made already"):
+        change.apply()
+
+
+def test_a_live_session_is_left_alone_and_a_dead_one_is_undone(board, board_name, file, capfd):
+    before = file(board)
+    script = (
+        "import os, sys; sys.path[:0] = [sys.argv[2]]\n"
+        "import labkit; from test_journal import Text\n"
+        "Text(labkit.open_board(sys.argv[1]), 'left').apply(); os._exit(9)"
+    )
+    line = [sys.executable, "-c", script, board_name, str(Path(__file__).parent)]
+    assert subprocess.run(line, check=False).returncode == 9
+    mine = Text(board, "mine", path=f"{FILE}-mine").apply()
+    labkit.open_board(board_name).close()
+    said = capfd.readouterr().err
+    assert f"{FILE}: left" in said
+    assert "mine" not in said
+    undone, left = journal.restore(board)
+    assert [entry.what for entry in undone] == [f"{FILE}: left"]
+    assert [entry.what for entry in left] == [f"{FILE}-mine: mine"]
+    assert file(board) == before
+    assert mine.applied
+    mine.undo()
+
+
+def test_the_command_says_what_it_undid_and_when_there_is_nothing(board, board_name, file):
+    labkit_ = Path(sys.executable).with_name("labkit")
+    Text(board, "one").apply()
+    line = [labkit_, "board", "restore", board_name]
+    said = subprocess.run(line, capture_output=True, text=True, check=True).stdout
+    assert f"left: {FILE}: one" in said
+    assert f"labkit board restore {board_name} --all" in said
+    said = subprocess.run([*line, "--all"], capture_output=True, text=True, check=True).stdout
+    assert said == f"undone: {FILE}: one\n"
+    said = subprocess.run(line, capture_output=True, text=True, check=True).stdout
+    assert said == f"nothing is left changed on {board_name}\n"
+
+
+def test_a_change_that_does_not_last_is_only_struck_out_after_a_reboot(board, file):
+    with Text(board, "one") as change:
+        entry = f"{journal.FOLDER}/*-{change._entry}"
+        board.check(f"cd {entry}; echo no >lasting; echo other >boot", sudo=True)
+        assert [each.gone for each in journal.entries(board)] == [True]
+    assert board.read(FILE, sudo=True) == "one\n"
+
+
+def test_a_disk_without_room_is_said_before_anything_is_changed(board, file):
+    before = file(board)
+    small = "mount -t tmpfs -o size=4k tmpfs /var/lib/labkit"
+    board.check(f"mkdir -p /var/lib/labkit; {small}", sudo=True)
+    try:
+        with pytest.raises(TuningError, match="cannot note a change.*expected room"):
+            Text(board, "other").apply()
+    finally:
+        board.check("umount /var/lib/labkit; rmdir /var/lib/labkit", sudo=True)
+    assert file(board) == before
+
+
+def test_two_sessions_at_once_wait_for_each_other(board, file):
+    hold = "nohup flock /run/labkit.lock sleep 2 >/dev/null 2>&1 &"
+    board.check(hold, sudo=True)
+    began = time.monotonic()
+    with Text(board, "one"):
+        pass
+    assert time.monotonic() - began > 1

@@ -1,0 +1,129 @@
+"""What tuning refuses before anything reaches a board, and how it edits texts."""
+
+import pytest
+
+from labkit.errors import TuningError
+from labkit.tuning import GoSettings, Limits, Unit
+from labkit.tuning.bootfiles import CommandLine
+from labkit.tuning.cgroups import CpuSet, _listed
+from labkit.tuning.runtime import godebug_names
+
+
+@pytest.mark.parametrize(
+    ("khz", "said"),
+    [
+        (600, "looks like MHz; expected kHz: 600000"),
+        (2400, "looks like MHz; expected kHz: 2400000"),
+        (2_400_000_000, "looks like Hz; expected kHz: 2400000"),
+        (0, "is no clock"),
+        (-1, "is no clock"),
+    ],
+)
+def test_a_clock_in_another_unit_is_refused_with_the_value_it_would_be(khz, said):
+    for name in ("min_khz", "max_khz"):
+        with pytest.raises(TuningError, match=said):
+            Limits(None, **{name: khz})
+
+
+def test_limits_that_cross_and_none_at_all_are_refused():
+    with pytest.raises(TuningError, match="above"):
+        Limits(None, min_khz=2_000_000, max_khz=1_900_000)
+    with pytest.raises(TuningError, match="no limit"):
+        Limits(None)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("memory_max", "512MB"),
+        ("memory_max", "512M  # enough"),
+        ("memory_high", "512MiB"),
+        ("memory_swap_max", "none"),
+        ("quota", 0),
+        ("quota", -50),
+        ("policy", "realtime"),
+        ("policy", "fifo"),
+        ("priority", 80),
+    ],
+)
+def test_what_systemd_would_drop_is_refused(field, value):
+    with pytest.raises(TuningError):
+        Unit(["/bin/true"], **{field: value})
+
+
+def test_a_command_is_a_list_of_words():
+    with pytest.raises(TuningError, match="no command"):
+        Unit("/bin/true --now")
+
+
+def test_a_unit_quotes_what_systemd_would_take_apart():
+    text = Unit(["/bin/echo", "two words", 'a "quote"'], environment={"A": "b c"}).text()
+    assert 'ExecStart=/bin/echo "two words" "a \\"quote\\""' in text
+    assert 'Environment="A=b c"' in text
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"gogc": "50%"}, "GOGC=50%"),
+        ({"gogc": -1}, "GOGC=-1"),
+        ({"gomemlimit": "64M"}, "64MiB"),
+        ({"gomemlimit": "64MB"}, "64MiB"),
+        ({"gomemlimit": "1.5GiB"}, "GOMEMLIMIT"),
+        ({"gomaxprocs": 0}, "from 1"),
+        ({"godebug": {"madvdontned": 1}}, "madvdontneed"),
+        ({"godebug": {"gctrace": "1,2"}}, "no comma"),
+    ],
+)
+def test_a_spelling_that_go_does_not_take_is_refused(settings, said):
+    with pytest.raises(TuningError, match=said):
+        GoSettings(**settings)
+
+
+def test_go_settings_become_variables():
+    settings = GoSettings(gogc="off", gomemlimit=1 << 20, gomaxprocs=2, godebug={"gctrace": 1})
+    assert settings.environment() == {
+        "GOGC": "off",
+        "GOMEMLIMIT": "1048576",
+        "GOMAXPROCS": "2",
+        "GODEBUG": "gctrace=1",
+    }
+    assert GoSettings().environment() == {}
+
+
+def test_the_names_of_godebug_come_from_the_toolchain():
+    assert {"gctrace", "madvdontneed", "asyncpreemptoff", "containermaxprocs"} <= godebug_names()
+
+
+@pytest.mark.parametrize(
+    ("before", "add", "remove", "after"),
+    [
+        ("a b\n", ["c"], [], "a b c\n"),
+        ("a  b \n", ["c"], [], "a  b c \n"),
+        ("a b", ["b"], [], "a b"),
+        ("a b c\r\n", [], ["b"], "a c\r\n"),
+        ("quiet a\nsecond\n", [], ["quiet"], "a\nsecond\n"),
+        ("", ["c"], [], "c"),
+    ],
+)
+def test_words_of_the_command_line_are_added_and_taken_out_of_its_one_line(
+    before, add, remove, after
+):
+    assert CommandLine(None, add=add, remove=remove).edited(before) == after
+
+
+@pytest.mark.parametrize(
+    "words", [{"add": ["two words"]}, {"add": [""]}, {"remove": ["root=/dev/vda"]}, {}]
+)
+def test_a_command_line_that_would_break_the_board_is_refused(words):
+    with pytest.raises(TuningError):
+        CommandLine(None, **words)
+
+
+def test_a_set_of_processors_is_listed_as_the_kernel_does_it():
+    assert _listed([0, 1, 2, 5]) == "0-2,5"
+    for wrong in ({"cpus": []}, {"cpus": [1], "partition": "alone"}):
+        with pytest.raises(TuningError):
+            CpuSet(None, "x", **wrong)
+    with pytest.raises(TuningError):
+        CpuSet(None, "../x", [1])
