@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -24,16 +24,15 @@ def read_wakeups(text: str) -> pd.DataFrame:
     """
     import pandas as pd
 
-    columns = ["late_us", "cpu", "thread"]
-    frame = pd.read_csv(io.StringIO(text), sep=" ", names=columns)
-    numbers = frame.apply(pd.to_numeric, errors="coerce")
-    if numbers.isna().to_numpy().any() or frame.empty:
-        raise TuningError(
-            f"a wake-up reads {text.strip().splitlines()[-1] if text.strip() else 'nothing'!r}",
-            expected="three numbers: microseconds late, processor, thread",
-        )
-    whole: pd.DataFrame = numbers.astype(int)
-    return whole
+    lines = text.splitlines() or [""]
+    for line in lines:
+        if not re.fullmatch(r"-?\d+ \d+ \d+", line):
+            raise TuningError(
+                f"a wake-up reads {line!r}",
+                expected="three whole numbers: microseconds late, processor, thread",
+            )
+    rows = [[int(word) for word in line.split()] for line in lines]
+    return pd.DataFrame(rows, columns=["late_us", "cpu", "thread"])
 
 
 def latencies(runs: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

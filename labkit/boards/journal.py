@@ -16,6 +16,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labkit.errors import JournalBusy, TuningError, UndoFailed
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from labkit.boards.board import Board
     from labkit.boards.result import Result
 
-__all__ = ["FOLDER", "Entry", "as_root", "entries", "record", "restore", "tell", "undo"]
+__all__ = ["FOLDER", "Entry", "as_root", "entries", "make", "record", "restore", "tell", "undo"]
 
 FOLDER = "/var/lib/labkit/journal"
 """Where the journal lies on a board."""
@@ -32,16 +33,16 @@ FOLDER = "/var/lib/labkit/journal"
 _LOCK = "/run/labkit.lock"
 _BUSY, _NEWER = 75, 76
 
+# The shell's own words where they serve: a fork is dear on an emulated board.
 _RECORD = """
 umask 022
-mkdir -p "$1"
-rm -rf "$1"/.new.* "$1"/.done.*
 folder=$1 key=$7
 new="$folder/.new.$$"
 trap 'rm -rf "$new"; rmdir "$folder" "${folder%/*}" 2>/dev/null || :' EXIT
-mkdir "$new"
-mkdir -m 700 "$new/kept"
-cat /proc/sys/kernel/random/boot_id >"$new/boot"
+rm -rf "$folder"/.new.* "$folder"/.done.*
+mkdir -p -m 700 "$new/kept"
+read -r boot </proc/sys/kernel/random/boot_id
+printf '%s\\n' "$boot" >"$new/boot"
 printf '%s\\n' "$2" >"$new/what"
 printf '%s\\n' "$3" >"$new/by"
 printf '%s\\n' "$4" >"$new/subject"
@@ -54,29 +55,44 @@ for path; do
     number=$((number + 1))
 done
 sync -f "$new"
-last=$(ls "$folder" | sort -n | tail -n 1)
-next=$(printf %06d "$(expr "${last%%-*}" + 1 2>/dev/null || echo 1)")
-mv -T "$new" "$folder/$next-$key"
+last=000000
+for entry in "$folder"/[0-9]*; do
+    if [ -d "$entry" ]; then last=${entry##*/}; fi
+done
+next=$((1${last%%-*} + 1))  # the 1 keeps it from being octal
+mv -T "$new" "$folder/${next#1}-$key"
 trap - EXIT
 sync -f "$folder"
 """
 
+# A link that drops may leave a command on the way. Should it start after the change has been
+# undone and struck out, nobody would know the way back from it: so it must do nothing.
+_MAKE = """
+set -- "$1"/*-"$2"
+[ -d "$1" ] || { echo "the journal has no entry of it any more" >&2; exit 1; }
+"""
+
 # Every step may be cut short and done again: the entry goes only when all is as it was.
 _UNDO = """
-cd "$1"/*-"$2" 2>/dev/null || exit 0
+set -- "$1" "$2" "$1"/*-"$2"
+[ -d "$3" ] || exit 0
+cd "$3"
+read -r subject <subject
+read -r lasting <lasting
+read -r boot <boot
+read -r now </proc/sys/kernel/random/boot_id
 later=no
 for other in "$1"/[0-9]*; do
-    if [ "$later" = yes ] && [ "$(cat "$other/subject")" = "$(cat subject)" ]; then
+    read -r changed <"$other/subject"
+    if [ "$later" = yes ] && [ "$changed" = "$subject" ]; then
         cat "$other/what" >&2
         exit 76
     fi
-    if [ "$other" = "$PWD" ]; then later=yes; fi
+    if [ "$other" = "$3" ]; then later=yes; fi
 done
-here=$PWD
-read -r now </proc/sys/kernel/random/boot_id
-if [ "$(cat lasting)" = yes ] || [ "$(cat boot)" = "$now" ]; then sh -eu ./undo; fi
+if [ "$lasting" = yes ] || [ "$boot" = "$now" ]; then sh -eu ./undo; fi
 cd /
-mv -T "$here" "$1/.done.$2"
+mv -T "$3" "$1/.done.$2"
 rm -rf "$1"/.done.*
 rmdir "$1" "${1%/*}" 2>/dev/null || :
 """
@@ -90,11 +106,13 @@ rmdir "$1" "${1%/*}" 2>/dev/null || :
 
 _LIST = f"""
 for entry in {FOLDER}/[0-9]*; do
-    [ -d "$entry" ] || continue
-    echo "${{entry##*-}}"
-    cat "$entry/what" "$entry/by" "$entry/lasting" "$entry/boot"
+    # Another session may strike it out meanwhile.
+    {{ read -r what <$entry/what && read -r by <$entry/by && read -r lasting <$entry/lasting &&
+    read -r boot <$entry/boot; }} 2>/dev/null || continue
+    printf '%s\\n' "${{entry##*-}}" "$what" "$by" "$lasting" "$boot"
 done
-cat /proc/sys/kernel/random/boot_id
+read -r now </proc/sys/kernel/random/boot_id
+echo "$now"
 """
 
 
@@ -148,7 +166,8 @@ def record(
     that is not ``lasting`` is gone with a reboot, and its undo then does nothing.
     """
     back = [_put_back(number, path) for number, path in enumerate(keep)]
-    words = [what, f"{_account()}:{os.getpid()}", subject, "yes" if lasting else "no"]
+    by = f"{_account()}:{os.getpid()}.{_begun(os.getpid())}"
+    words = [" ".join(what.split()), by, subject, "yes" if lasting else "no"]
     script = "\n".join([*back, undo])
     noted = as_root(board, _RECORD, FOLDER, *words, script, key, *keep)
     if not noted.ok:
@@ -156,6 +175,11 @@ def record(
             f"{board.name} cannot note a change in {FOLDER}: {_last(noted.stderr)}",
             expected="room there, and root's rights",
         )
+
+
+def make(board: Board, key: str, script: str) -> Result:
+    """Run the shell commands of a change, as root, if its entry is in the journal."""
+    return as_root(board, f"{_MAKE}\n{script}", FOLDER, key)
 
 
 def undo(board: Board, key: str, what: str = "the change") -> None:
@@ -183,14 +207,20 @@ def restore(board: Board, *, everything: bool = False) -> tuple[list[Entry], lis
 
     What a session that still runs has changed stays, and so does what was changed from
     another machine, of which this one cannot tell; unless ``everything``.
-    Raises :class:`UndoFailed` at the first entry that cannot be undone.
+    Raises :class:`UndoFailed` for what cannot be undone, when all else is.
     """
     there = entries(board)
     mine = [each for each in there if everything or each.unfinished]
+    failures = []
     for entry in reversed(mine):
-        undo(board, entry.key, entry.what)
+        try:
+            undo(board, entry.key, entry.what)
+        except UndoFailed as failure:
+            failures.append(failure)
     if board.run("[ -e %s ]", FOLDER).ok:
         as_root(board, _TIDY, FOLDER)
+    if failures:  # the first is the cause: earlier changes of the same subject wait for it
+        raise failures[0]
     return mine, [each for each in there if each not in mine]
 
 
@@ -211,7 +241,9 @@ def as_root(board: Board, script: str, *args: object, timeout: float = 120.0) ->
 
     Raises :class:`JournalBusy` where another session's script does not end.
     """
-    words = ["flock", "-o", "-w", "60", "-E", str(_BUSY), _LOCK]
+    # Whatever the script starts holds the lock too: should the shell be killed, the next one
+    # waits for a program that is still at work.
+    words = ["flock", "-w", "60", "-E", str(_BUSY), _LOCK]
     words += ["sh", "-eu", "-c", script, "labkit", *map(str, args)]
     result = board.run(shlex.join(words), sudo=True, timeout=timeout)
     if result.exit_status == _BUSY:
@@ -241,10 +273,22 @@ def _account() -> str:
 
 
 def _alive(process: str) -> bool:
+    """Whether a process, ``number.begun``, still runs; numbers are given again, to others."""
+    number, _, begun = process.partition(".")
     try:
-        os.kill(int(process), 0)
+        os.kill(int(number), 0)
     except (ValueError, ProcessLookupError):
         return False
     except PermissionError:
-        return True
-    return True
+        pass
+    return _begun(int(number)) == begun
+
+
+def _begun(number: int) -> str:
+    """When a process began, in the kernel's ticks; empty where there is no /proc to ask."""
+    try:
+        stat = Path(f"/proc/{number}/stat").read_text()
+    except OSError:
+        return ""
+    state, *rest = stat.rpartition(")")[2].split()  # the name before may hold anything
+    return "ended" if state in "ZX" else rest[18]

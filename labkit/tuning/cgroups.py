@@ -20,6 +20,7 @@ from labkit.tuning.change import Change, Plan, write
 __all__ = ["CpuSet"]
 
 ROOT = "/sys/fs/cgroup"
+CONTROL = f"{ROOT}/cgroup.subtree_control"
 
 
 class CpuSet(Change):
@@ -66,30 +67,27 @@ class CpuSet(Change):
                 expected="cpuset in /sys/fs/cgroup/cgroup.controllers",
                 todo=f"labkit board check {self.board.name}",
             )
-        control = f"{ROOT}/cgroup.subtree_control"
-        asked = self.board.check(f"cat {control}; [ ! -e %s ] || echo there", self.path).lines
-        if "there" in asked:
+        said = self.board.check(f"cat {CONTROL}; [ ! -e %s ] || echo there", self.path).stdout
+        if "there" in said.split():
             raise TuningError(
                 f"{self.board.name} has a group {self.path} already", expected="a name of its own"
             )
-        on = "cpuset" in asked[0].split()
         group = shlex.quote(self.path)
         apply = [
-            write("+cpuset", control),
+            write("+cpuset", CONTROL),
             f"mkdir {group}",
             write(_listed(self.cpus), f"{group}/cpuset.cpus"),
         ]
         if self.partition != "member":
             apply.append(write(self.partition, f"{group}/cpuset.cpus.partition"))
-        back = (
-            f"if [ -d {group} ]; then\n"
-            f"echo member >{group}/cpuset.cpus.partition || :\n"
-            # A process may end while it is being moved.
-            f"for p in $(cat {group}/cgroup.procs); do echo $p >{ROOT}/cgroup.procs || :; done\n"
-            f"rmdir {group}\nfi"
-        )
-        undo = back if on else f"{back}\necho -cpuset >{control}"
-        return Plan(self.path, "\n".join(apply), undo)
+        undo = [_removal(group)]
+        if "cpuset" not in said.split():
+            # Where a unit has asked for processors meanwhile, the controller is systemd's.
+            undo.append(
+                f"grep -qsw cpuset {ROOT}/*/cgroup.subtree_control || echo -cpuset >{CONTROL}"
+            )
+        # The subject is the tree: off for one group is off for those made after it.
+        return Plan(CONTROL, "\n".join(apply), "\n".join(undo))
 
     def read(self) -> dict[str, str]:
         """See :meth:`Change.read`."""
@@ -101,6 +99,19 @@ class CpuSet(Change):
     def wanted(self) -> dict[str, str]:
         """See :meth:`Change.wanted`."""
         return {"cpus": _listed(self.cpus), "partition": self.partition}
+
+
+def _removal(group: str) -> str:
+    """Shell that empties a group into the root group, ending nobody, and removes it."""
+    return (
+        f"if [ -d {group} ]; then\n"
+        f"echo member >{group}/cpuset.cpus.partition || :\n"
+        # Some end while they are moved, others start: those of a parent not yet moved.
+        "for try in 1 2 3 4 5 6 7 8 9; do\n"
+        f"for p in $(cat {group}/cgroup.procs); do echo $p >{ROOT}/cgroup.procs || :; done\n"
+        f"if rmdir {group} 2>/dev/null; then break; fi\ndone\n"
+        f"[ ! -d {group} ] || rmdir {group}\nfi"
+    )
 
 
 def _listed(cpus: Sequence[int]) -> str:

@@ -7,6 +7,7 @@ import shlex
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -109,7 +110,7 @@ class Change(Shown, ABC):
                 keep=plan.keep,
                 lasting=plan.lasting,
             )
-            done = journal.as_root(self.board, plan.apply)
+            done = journal.make(self.board, self._entry, plan.apply)
             if not done.ok:
                 said = (done.stderr.strip() or "no reason given").splitlines()[-1]
                 raise NotTaken(f"{self.board.name} refuses {what}: {said}")
@@ -220,6 +221,7 @@ class Together(Change):
         return self
 
     def undo(self) -> None:
-        """Undo all, the last one first."""
-        for each in reversed(self.changes):
-            each.undo()
+        """Undo all, the last one first; one that fails does not keep the others from it."""
+        with ExitStack() as stack:
+            for each in self.changes:
+                stack.callback(each.undo)

@@ -6,8 +6,10 @@ All frequencies are in kHz, as the kernel has them (Documentation/admin-guide/pm
 
 from __future__ import annotations
 
+import operator
 import shlex
-from collections.abc import Iterable, Mapping
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -74,18 +76,21 @@ class Policy:
     tunables: Mapping[str, str] = field(default_factory=dict)
 
 
-def policies(board: Board) -> list[Policy]:
+def policies(board: Board, *, sudo: bool = False) -> list[Policy]:
     """The policies of a board, asked in one round trip; none where it has no cpufreq.
+
+    A policy whose processors are all offline says nothing and is left out. ``sudo`` is for
+    kernels where only root may read a governor's settings.
 
     >>> policies(open_board("raspberry-pi-5"))[0].hardware_max_khz    # doctest: +SKIP
     2400000
     """
     said: dict[str, str] = {}
-    for line in board.run(_ASK, sudo=True).lines:
+    for line in board.run(_ASK, sudo=sudo).lines:
         path, _, value = line.partition(":")
-        said[path] = value
-    names = sorted({path.split("/")[0] for path in said if path.startswith("policy")}, key=_number)
-    return [_policy(name, said) for name in names]
+        said[path] = value.strip()
+    names = (path.split("/")[0] for path in said if path.endswith("/scaling_governor"))
+    return [_policy(name, said) for name in sorted(names, key=_number)]
 
 
 def current(board: Board) -> dict[int, int]:
@@ -153,15 +158,19 @@ def time_in_state(board: Board) -> pd.DataFrame:
     return frame.pivot_table(index="kHz", columns="policy", values="seconds")
 
 
-def require(board: Board, policy: str | None = None) -> list[Policy]:
+def require(board: Board, policy: str | None = None, *, sudo: bool = False) -> list[Policy]:
     """The policies asked for. Raises :class:`TuningError` where there are none."""
-    there = policies(board)
+    there = policies(board, sudo=sudo)
     if not there:
         raise TuningError(
             f"{board.name} has no processor clock that the kernel governs",
             expected=f"{ROOT}/policy0",
             todo="labkit board up raspberry-pi-5, for a virtual board that has",
         )
+    return _chosen(board, there, policy)
+
+
+def _chosen(board: Board, there: list[Policy], policy: str | None) -> list[Policy]:
     chosen = [each for each in there if policy in (None, each.name)]
     if not chosen:
         names = ", ".join(each.name for each in there)
@@ -175,13 +184,39 @@ class _CpufreqChange(Change):
     def __init__(self, board: Board, policy: str | None) -> None:
         super().__init__(board)
         self.policy = policy
+        self._asked: dict[str, str] = {}
 
-    def _plan(self, apply: Iterable[str], *, before: str = "", after: str = "") -> Plan:
+    @abstractmethod
+    def _settings(self, there: Sequence[Policy]) -> dict[str, str]:
+        """What is changed, as it is now: ``{path below cpufreq/: value}``."""
+
+    @abstractmethod
+    def _value(self, path: str) -> str:
+        """What is asked for there."""
+
+    def _steps(self, there: Sequence[Policy]) -> tuple[str, str]:
+        """Commands before the values are written, and after all is put back."""
+        return "", ""
+
+    def plan(self) -> Plan:
+        """See :meth:`Change.plan`."""
+        there = require(self.board, sudo=True)
+        chosen = _chosen(self.board, there, self.policy)
+        before, after = self._steps(chosen)
+        self._asked = {path: self._value(path) for path in self._settings(chosen)}
+        apply = [f"cd {ROOT}", before, *(write(v, path) for path, v in self._asked.items())]
         # Governor, limits and tunables hang together, on some boards between policies too: so
         # there is one subject, and the way back covers all of it.
-        undo = "\n".join(_way_back(require(self.board)))
-        steps = "\n".join([before, f"cd {ROOT}", *apply])
-        return Plan("cpufreq", steps, f"cd {ROOT}\n{undo}\n{after}")
+        undo = [f"cd {ROOT}", *_way_back(there), after]
+        return Plan("cpufreq", "\n".join(apply), "\n".join(undo))
+
+    def read(self) -> dict[str, str]:
+        """See :meth:`Change.read`."""
+        return self._settings(require(self.board, self.policy, sudo=True))
+
+    def wanted(self) -> dict[str, str]:
+        """See :meth:`Change.wanted`."""
+        return self._asked or {path: self._value(path) for path in self.read()}
 
     def _where(self) -> str:
         return self.policy or "all policies"
@@ -208,23 +243,16 @@ class Governor(_CpufreqChange):
         """See :meth:`Change.describe`."""
         return f"governor of {self._where()}: {self.governor}"
 
-    def plan(self) -> Plan:
-        """See :meth:`Change.plan`."""
-        chosen = require(self.board, self.policy)
-        load = unload = ""
-        if any(self.governor not in each.governors for each in chosen):
-            load, unload = self._module(chosen[0])
-        writes = [write(self.governor, f"{each.name}/scaling_governor") for each in chosen]
-        return self._plan(writes, before=load, after=unload)
-
-    def read(self) -> dict[str, str]:
-        """See :meth:`Change.read`."""
-        there = require(self.board, self.policy)
+    def _settings(self, there: Sequence[Policy]) -> dict[str, str]:
         return {f"{each.name}/scaling_governor": each.governor for each in there}
 
-    def wanted(self) -> dict[str, str]:
-        """See :meth:`Change.wanted`."""
-        return dict.fromkeys(self.read(), self.governor)
+    def _value(self, path: str) -> str:
+        return self.governor
+
+    def _steps(self, there: Sequence[Policy]) -> tuple[str, str]:
+        if all(self.governor in each.governors for each in there):
+            return "", ""
+        return self._module(there[0])
 
     def _module(self, policy: Policy) -> tuple[str, str]:
         """Commands that load the governor's module, and that unload it again."""
@@ -280,26 +308,22 @@ class Limits(_CpufreqChange):
         limits = ", ".join(f"{name} {khz} kHz" for name, khz in self.limits.items())
         return f"limits of {self._where()}: {limits}"
 
-    def plan(self) -> Plan:
-        """See :meth:`Change.plan`."""
-        writes = []
-        for each in require(self.board, self.policy):
-            if len(self.limits) == 2:  # whichever goes first must not cross the other
-                writes.append(write(each.hardware_max_khz, f"{each.name}/scaling_max_freq"))
-            writes += [write(khz, f"{each.name}/{name}") for name, khz in self.limits.items()]
-        return self._plan(writes)
-
-    def read(self) -> dict[str, str]:
-        """See :meth:`Change.read`."""
+    def _settings(self, there: Sequence[Policy]) -> dict[str, str]:
         said: dict[str, str] = {}
-        for each in require(self.board, self.policy):
+        for each in there:
             both = {"scaling_min_freq": each.min_khz, "scaling_max_freq": each.max_khz}
             said |= {f"{each.name}/{name}": str(both[name]) for name in self.limits}
         return said
 
-    def wanted(self) -> dict[str, str]:
-        """See :meth:`Change.wanted`."""
-        return {path: str(self.limits[path.split("/")[1]]) for path in self.read()}
+    def _value(self, path: str) -> str:
+        return str(self.limits[path.split("/")[1]])
+
+    def _steps(self, there: Sequence[Policy]) -> tuple[str, str]:
+        if len(self.limits) < 2:
+            return "", ""
+        # Whichever goes first must not cross the other.
+        up = [write(each.hardware_max_khz, f"{each.name}/scaling_max_freq") for each in there]
+        return "\n".join(up), ""
 
 
 class Tunable(_CpufreqChange):
@@ -316,13 +340,7 @@ class Tunable(_CpufreqChange):
         """See :meth:`Change.describe`."""
         return f"{self.name} of {self._where()}: {self.value}"
 
-    def plan(self) -> Plan:
-        """See :meth:`Change.plan`."""
-        return self._plan(write(self.value, path) for path in self.read())
-
-    def read(self) -> dict[str, str]:
-        """See :meth:`Change.read`."""
-        there = require(self.board, self.policy)
+    def _settings(self, there: Sequence[Policy]) -> dict[str, str]:
         all_of = {path: value for each in there for path, value in each.tunables.items()}
         mine = {path: v for path, v in all_of.items() if path.rsplit("/", 1)[-1] == self.name}
         if not mine:
@@ -333,9 +351,8 @@ class Tunable(_CpufreqChange):
             )
         return mine
 
-    def wanted(self) -> dict[str, str]:
-        """See :meth:`Change.wanted`."""
-        return dict.fromkeys(self.read(), self.value)
+    def _value(self, path: str) -> str:
+        return self.value
 
 
 def _way_back(there: Iterable[Policy]) -> list[str]:
@@ -344,32 +361,49 @@ def _way_back(there: Iterable[Policy]) -> list[str]:
     The governor first, for its tunables are there with it only. The upper limit all the way
     up before the lower one is set: kernels before 5.3 refuse limits that cross.
     """
-    lines: list[str] = []
+    lines = [_PUT]
     tunables: dict[str, str] = {}
     for each in there:
+        low, high = f"{each.name}/scaling_min_freq", f"{each.name}/scaling_max_freq"
         lines += [
-            write(each.governor, f"{each.name}/scaling_governor"),
-            write(each.hardware_max_khz, f"{each.name}/scaling_max_freq"),
-            write(each.min_khz, f"{each.name}/scaling_min_freq"),
-            write(each.max_khz, f"{each.name}/scaling_max_freq"),
+            f"put {each.name}/scaling_governor {shlex.quote(each.governor)}",
+            f"if ! same {low} {each.min_khz} || ! same {high} {each.max_khz}; then",
+            write(each.hardware_max_khz, high),
+            write(each.min_khz, low),
+            write(each.max_khz, high),
+            "fi",
         ]
         if each.setspeed.isdigit():
-            lines.append(write(each.setspeed, f"{each.name}/scaling_setspeed"))
+            lines.append(f"put {each.name}/scaling_setspeed {each.setspeed}")
         tunables |= each.tunables
-    # Some governors have settings that can only be read.
-    lines += [f"[ ! -w {shlex.quote(p)} ] || {write(v, p)}" for p, v in tunables.items()]
-    return lines
+    puts = [f"put {shlex.quote(p)} {shlex.quote(v)}" for p, v in tunables.items()]
+    # conservative refuses a down_threshold that is above up_threshold even for the moment
+    # between two writes: so each has a second try.
+    return [*lines, *(f"{each} 2>/dev/null || :" for each in puts), *puts]
+
+
+# The shell's own words where nothing is to be done: a fork is dear on an emulated board. Some
+# governors have settings that can only be read.
+_PUT = """
+same() { read -r now <"$1" && [ "$now" = "$2" ]; }
+put() { [ ! -w "$1" ] || same "$1" "$2" || echo "$2" | tee "$1" >/dev/null; }
+"""
 
 
 def _in_khz(name: str, value: int) -> int:
     """The value, if it can be a clock in kHz: none is below 10 MHz, none above 10 GHz."""
-    if value >= 10_000_000:
-        raise TuningError(f"{name}={value} looks like Hz", expected=f"kHz: {value // 1000}")
-    if 0 < value < 10_000:
-        raise TuningError(f"{name}={value} looks like MHz", expected=f"kHz: {value * 1000}")
-    if value <= 0:
-        raise TuningError(f"{name}={value} is no clock", expected="a number of kHz")
-    return value
+    try:
+        khz = operator.index(value)
+    except TypeError:
+        raise TuningError(f"{name}={value!r} is no clock", expected="whole kHz") from None
+    if khz <= 0:
+        raise TuningError(f"{name}={khz} is no clock", expected="a number of kHz")
+    for unit, limit, factor in (("GHz", 10, 1_000_000), ("MHz", 10_000, 1000)):
+        if khz < limit:
+            raise TuningError(f"{name}={khz} looks like {unit}", expected=f"kHz: {khz * factor}")
+    if khz >= 10_000_000:
+        raise TuningError(f"{name}={khz} looks like Hz", expected=f"kHz: {khz // 1000}")
+    return khz
 
 
 def _policy(name: str, said: Mapping[str, str]) -> Policy:

@@ -122,8 +122,8 @@ class Unit(Shown):
             raise TuningError(f"quota={self.quota}", expected="percent of one processor, as in 150")
         if self.policy not in ("", *_POLICIES):
             raise TuningError(f"policy={self.policy!r}", expected=", ".join(_POLICIES))
-        real_time = self.policy in ("fifo", "rr")
-        if real_time != (self.priority is not None) or not 1 <= (self.priority or 1) <= 99:
+        allowed = range(1, 100) if self.policy in ("fifo", "rr") else (None,)
+        if self.priority not in allowed:
             raise TuningError(
                 f"policy={self.policy!r} with priority={self.priority}",
                 expected="a priority from 1 to 99 with fifo and rr, and with no other",
@@ -304,7 +304,9 @@ class InstalledUnit(Change):
             f"systemctl stop {unit} 2>/dev/null || :; systemctl daemon-reload; "
             f"systemctl reset-failed {unit} 2>/dev/null || :; {back}"
         )
-        apply = f"{write}; systemctl daemon-reload; systemctl restart {unit}"
+        # systemctl's own last line only says where else to look.
+        why = f'echo "it ended: $(systemctl show --value -p Result {unit})" >&2; exit 1'
+        apply = f"{write}; systemctl daemon-reload; systemctl restart {unit} || {{ {why}; }}"
         return Plan(self.path, apply, undo, keep=(self.path,), lasting=True)
 
     def read(self) -> dict[str, str]:

@@ -65,12 +65,11 @@ def die(context, cut):
 
 
 def cuts_of(change):
-    """The cuts of one change: of every step, at its beginning and its end and in its middle."""
+    """The cuts of one change: before, in the middle of and after every step."""
     lines, undos = victim.scripts(NAME, change)
     for call, length in enumerate(lines, start=1):
         yield Cut(change, "before", call)
-        for line in sorted({1, length // 2}):
-            yield Cut(change, "script", call, line)
+        yield Cut(change, "script", call, length // 2)
     yield Cut(change, "after", len(lines) // 2)
     for line in sorted({0, undos[0] // 2, undos[0]}):
         yield Cut(change, "undo", 0, line)

@@ -1,0 +1,54 @@
+"""Go's settings: spellings that Go dies of or overlooks, by what the toolchain's source says."""
+
+import subprocess
+
+import pytest
+
+from labkit import golang
+from labkit.bench import program_source
+from labkit.errors import TuningError
+from labkit.tuning import GoSettings
+from labkit.tuning.runtime import godebug_names
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"gogc": "off", "gomemlimit": "off"},
+        {"gogc": 0},
+        {"gomemlimit": 67108864},
+        {"gomemlimit": "512B"},
+        {"gomemlimit": "2TiB"},
+        {"godebug": {"cpu.atomics": "off", "netdns": "go", "memprofilerate": 1}},
+    ],
+)
+def test_what_go_takes_is_taken(settings):
+    assert GoSettings(**settings).environment()
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"gogc": 10**12}, "GOGC=1000000000000"),
+        ({"gomemlimit": -1}, "Go dies of it"),
+        ({"godebug": {"gctrace": "on"}}, "GODEBUG gctrace=on: Go overlooks it"),
+    ],
+)
+def test_a_number_that_is_none_of_gos_is_refused(settings, said):
+    with pytest.raises(TuningError) as refused:
+        GoSettings(**settings)
+    assert said in str(refused.value)
+
+
+def test_the_names_of_godebug_are_those_of_the_library_the_runtime_and_the_processor():
+    assert {"netdns", "gctrace", "memprofilerate", "cpu.atomics", "cpu.all"} <= godebug_names()
+    assert not {"name", "cpu", "atomics"} & godebug_names()
+
+
+def test_the_allocation_program_is_formatted_and_sound():
+    gofmt = golang.toolchain().root / "bin" / "gofmt"
+    done = subprocess.run(
+        [gofmt, "-d"], input=program_source(), capture_output=True, text=True, check=True
+    )
+    assert done.stdout == ""
+    assert golang.vet(program_source()) == []
