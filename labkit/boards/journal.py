@@ -140,7 +140,11 @@ class Entry:
 
 def entries(board: Board) -> list[Entry]:
     """The changes that are noted on a board, the oldest first. Takes no root."""
-    lines = board.run(_LIST).lines
+    return _entries(board.run(_LIST))
+
+
+def _entries(listed: Result) -> list[Entry]:
+    lines = listed.lines
     now = lines[-1] if lines else ""
     return [
         Entry(key, what, by, gone=lasting == "no" and boot != now)
@@ -209,7 +213,9 @@ def restore(board: Board, *, everything: bool = False) -> tuple[list[Entry], lis
     another machine, of which this one cannot tell; unless ``everything``.
     Raises :class:`UndoFailed` for what cannot be undone, when all else is.
     """
-    there = entries(board)
+    # As root, for that waits for what a session had begun before it died: it may yet note a
+    # change, or make one.
+    there = _entries(as_root(board, _TIDY + _LIST, FOLDER))
     mine = [each for each in there if everything or each.unfinished]
     failures = []
     for entry in reversed(mine):
@@ -217,8 +223,6 @@ def restore(board: Board, *, everything: bool = False) -> tuple[list[Entry], lis
             undo(board, entry.key, entry.what)
         except UndoFailed as failure:
             failures.append(failure)
-    if board.run("[ -e %s ]", FOLDER).ok:
-        as_root(board, _TIDY, FOLDER)
     if failures:  # the first is the cause: earlier changes of the same subject wait for it
         raise failures[0]
     return mine, [each for each in there if each not in mine]

@@ -52,6 +52,7 @@ def examine() -> list[Finding]:
         _go(),
         _qemu(),
         _programs("programs to run a virtual board", programs.RUN, needed=True),
+        _programs("programs to play a Raspberry Pi's firmware", programs.FIRMWARE, needed=False),
         _programs("programs to build an image", programs.BUILD, needed=not built),
         _programs("a program to read arm64 machine code", (OBJDUMP,), needed=True),
         _arm64(needed=not built),

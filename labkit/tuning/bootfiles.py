@@ -96,7 +96,7 @@ class BootFileChange(Change):
         data = base64.b64encode(after.encode(errors="surrogateescape")).decode()
         # In one step, so that no power cut finds half a file.
         write = (
-            f"cp -a {there} {half}; echo {data} | base64 -d >{half}; sync -f {half}; "
+            f"cp -aL {there} {half}; echo {data} | base64 -d >{half}; sync -f {half}; "
             f"mv -fT {half} {there}; sync -f {there}"
         )
         return Plan(path, write, ":", keep=(path,), lasting=True)
@@ -127,6 +127,8 @@ class ConfigSetting(BootFileChange):
         if not settings:
             raise TuningError("no setting was given", expected="one, such as arm_freq=2000")
         for key, value in settings.items():
+            if not re.fullmatch(r"[\w:]+", key):
+                raise TuningError(f"{key!r} is no key of config.txt", expected="letters, digits, _")
             if not str(value) or any(each in str(value) for each in "\r\n"):
                 raise TuningError(f"{key}={value!r} is no setting", expected="a text in one line")
         self.settings = {key: str(value) for key, value in settings.items()}
@@ -197,8 +199,11 @@ class CommandLine(BootFileChange):
         first, end, rest = text.partition("\n")
         line = first.rstrip()
         for word in self.remove:
-            kept = [each for each in _pieces(line) if each.strip() != word]
-            line = "".join(kept).strip()
+            pieces = _pieces(line)
+            kept = [each for each in pieces if each.strip() != word]
+            line = "".join(kept)
+            if kept[:1] != pieces[:1]:
+                line = line.lstrip()
         there = line.split()
         added = [word for word in self.add if word not in there]
         words = " ".join(filter(None, [line, *added]))

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from labkit.boards import Board, journal
-from labkit.errors import NotTaken, TuningError
+from labkit.errors import NotTaken, SudoRefused, TuningError
 from labkit.shown import Shown
 
 if TYPE_CHECKING:
@@ -101,21 +101,16 @@ class Change(Shown, ABC):
         # Set first: should Ctrl-C come while it is being noted, the undo finds it by its key.
         self._entry = uuid.uuid4().hex[:12]
         try:
-            journal.record(
-                self.board,
-                what,
-                plan.undo,
-                key=self._entry,
-                subject=plan.subject,
-                keep=plan.keep,
-                lasting=plan.lasting,
-            )
+            self._note(what, plan)
             done = journal.make(self.board, self._entry, plan.apply)
             if not done.ok:
                 said = (done.stderr.strip() or "no reason given").splitlines()[-1]
                 raise NotTaken(f"{self.board.name} refuses {what}: {said}")
             if not self.lenient:
                 self._compare(what)
+        except SudoRefused:  # then nothing has been done, nor could it be undone
+            self._entry = ""
+            raise
         except BaseException:
             self.undo()
             raise
@@ -153,6 +148,17 @@ class Change(Shown, ABC):
         )
         frame.index.name = "setting"
         return frame
+
+    def _note(self, what: str, plan: Plan) -> None:
+        journal.record(
+            self.board,
+            what,
+            plan.undo,
+            key=self._entry,
+            subject=plan.subject,
+            keep=plan.keep,
+            lasting=plan.lasting,
+        )
 
     def _compare(self, what: str) -> None:
         said = self.read()

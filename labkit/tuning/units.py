@@ -48,6 +48,7 @@ done 2>/dev/null
 while read -r key value; do
     case $key in workingset_refault_file) echo "{_MARK} memory.stat/$key $value" ;; esac
 done 2>/dev/null <memory.stat
+exit 0
 """
 
 # Beside the unit, for as long as its main process is there; in bash's own words, for a fork
@@ -206,6 +207,14 @@ class UnitRun(Shown):
         value = self.counters.get(name, "0")
         return int(value) if value.isdigit() else 0
 
+    def as_frame(self) -> pd.DataFrame:
+        """All that was counted, a row a counter: column ``at the end`` (text)."""
+        import pandas as pd
+
+        frame = pd.DataFrame({"at the end": dict(self.counters)})
+        frame.index.name = "counter"
+        return frame
+
     def __str__(self) -> str:
         cpus = self.counters.get("Cpus_allowed_list", "?")
         return f"{self.result}, on processors {cpus}, after {self.seconds:.1f} s\n{self.output}"
@@ -298,16 +307,30 @@ class InstalledUnit(Change):
                 f"{self.board.name} has a unit {self.name} in {where}", expected="a name of its own"
             )
         unit, file = f"{self.name}.service", shlex.quote(self.path)
-        write = f"printf %s {shlex.quote(self.content)} >{file}"
-        back = f"systemctl start {unit}" if state == "active" else ":"
-        undo = (
-            f"systemctl stop {unit} 2>/dev/null || :; systemctl daemon-reload; "
-            f"systemctl reset-failed {unit} 2>/dev/null || :; {back}"
-        )
+        half = shlex.quote(f"{self.path}.labkit")
+        undo = [
+            f"systemctl stop {unit} 2>/dev/null || :",
+            "systemctl daemon-reload",
+            f"systemctl reset-failed {unit} 2>/dev/null || :",
+            f"systemctl start {unit}" if state == "active" else ":",
+        ]
         # systemctl's own last line only says where else to look.
         why = f'echo "it ended: $(systemctl show --value -p Result {unit})" >&2; exit 1'
-        apply = f"{write}; systemctl daemon-reload; systemctl restart {unit} || {{ {why}; }}"
-        return Plan(self.path, apply, undo, keep=(self.path,), lasting=True)
+        # In the place of what is there, not into it: that may be a link to somebody's file.
+        apply = [
+            f"printf %s {shlex.quote(self.content)} >{half}",
+            f"chmod --reference={file} {half} 2>/dev/null || :",
+            f"mv -fT {half} {file}",
+            "systemctl daemon-reload",
+            f"systemctl restart {unit} || {{ {why}; }}",
+        ]
+        steps = "\n".join(apply), "\n".join(undo)
+        return Plan(self.path, *steps, keep=(self.path,), lasting=True)
+
+    def journal(self) -> list[str]:
+        """What the service and systemd have said of it since the board came up, a line each."""
+        words = "journalctl -q -b -o cat -u %s"
+        return self.board.check(words, f"{self.name}.service", sudo=True).lines
 
     def read(self) -> dict[str, str]:
         """See :meth:`Change.read`."""

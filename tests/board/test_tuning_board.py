@@ -100,7 +100,7 @@ def test_a_unit_runs_where_and_with_what_it_says(board):
     assert run.output.splitlines() == ["1", "b c"]
     assert run.result == "success"
     assert run.counters["Cpus_allowed_list"] == "1"
-    assert run.counters["cpu.max"] == "150000 100000"
+    assert run.as_frame()["at the end"]["cpu.max"] == "150000 100000"
     assert "labkit" not in board.check("systemctl list-units --all --plain 'labkit-r*'").stdout
 
 
@@ -125,13 +125,19 @@ def test_a_limit_the_board_has_no_controller_for_is_refused(pi):
         tuning.run_unit(pi, Unit(["/bin/true"], cpus=[9]))
 
 
+def test_what_an_installed_unit_says_is_in_its_journal(board):
+    unit = Unit(["/bin/sh", "-c", "echo here I am; exec sleep 100"]).text()
+    with InstalledUnit(board, "labkit-says", unit) as service:
+        assert "here I am" in service.journal()
+
+
 def test_a_unit_never_takes_the_place_of_one_of_the_systems(board):
     with pytest.raises(TuningError, match="has a unit ssh"):
         InstalledUnit(board, "ssh", Unit(["/bin/true"]).text()).apply()
 
 
 def test_memory_that_is_held_meets_the_wall_and_is_counted(board):
-    dead = allocate(board, hold=100, waste=0, limits={"memory_max": "48M"}, seconds=40)
+    dead = allocate(board, hold=100, waste=0, limits={"memory_max": "48M"}, seconds=120)
     assert dead.run.result == "oom-kill"
     assert dead.run.count("memory.events/oom_kill") == 1
     assert dead.run.count("memory.peak") < 49 << 20

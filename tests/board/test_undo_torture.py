@@ -19,21 +19,19 @@ from labkit.boards import journal
 from labkit.virtual import VirtualMachine
 
 NAME = "raspberry-pi-5@torture"
+LABKIT = Path(sys.executable).with_name("labkit")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 FINGERPRINT = """
 cd /sys/devices/system/cpu/cpufreq
-grep -Hs '' policy*/scaling_governor policy*/scaling_m??_freq policy*/scaling_setspeed
-grep -Hs '' policy*/[a-r]*/* [a-o]*/* [q-z]*/* | grep -v stats/
-cut -d' ' -f1 /proc/modules | grep cpufreq_ | sort
-find /boot/firmware /etc/systemd/system -type f | sort >/run/names
-xargs -a /run/names sha256sum
-xargs -a /run/names stat -c '%n %a %u %g %Y'
-systemctl list-units --all --plain --no-legend 'labkit-*' | grep -v labkit-wake
-ls -d /sys/fs/cgroup/labkit* 2>&1
-cat /sys/fs/cgroup/cgroup.subtree_control
-ls -A /var/lib/labkit 2>&1
-:
+grep -Hs '' policy*/scaling_governor policy*/scaling_m??_freq policy*/scaling_setspeed \\
+    policy*/[!s]*/* policy*/schedutil/* [!p]*/*
+grep -o '^cpufreq_[a-z]*' /proc/modules
+find /boot/firmware /etc/systemd/system -type d -printf '%p %m %U %G\\n' \\
+    -o -printf '%p %m %U %G %T@ %l\\n' -type f -exec sha256sum {} +
+systemctl list-units --all --plain --no-legend 'labkit-[!w]*'
+read -r on </sys/fs/cgroup/cgroup.subtree_control
+echo "on: $on" /sys/fs/cgroup/labkit* /var/lib/labkit* /var/lib/labkit/journal/.*
 """
 
 
@@ -53,44 +51,87 @@ def pi():
 
 
 def fingerprint(board):
-    return board.check(FINGERPRINT, sudo=True).stdout
+    return "\n".join(sorted(board.check(FINGERPRINT, sudo=True).lines))
 
 
-def die(context, cut):
-    process = context.Process(target=victim.run, args=(NAME, cut))
-    process.start()
-    process.join(60)
-    assert not process.is_alive(), cut
-    assert process.exitcode == 9, f"{cut}: was to die, ended with {process.exitcode}"
+class Session:
+    """A process that logs in on the board, and at a word goes on to its cut."""
+
+    def __init__(self, cut):
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["labkit.boards.ssh", "labkit.tuning", "victim"])
+        self.cut, self.word = cut, context.Event()
+        self.process = context.Process(target=victim.run, args=(NAME, cut, self.word), daemon=True)
+        self.process.start()
+
+    def die(self):
+        self.word.set()
+        self.process.join(90)
+        assert not self.process.is_alive(), self.cut
+        assert self.process.exitcode == self.cut.ends, f"{self.cut}: {self.process.exitcode}"
 
 
-def cuts_of(change):
-    """The cuts of one change: before, in the middle of and after every step."""
-    lines, undos = victim.scripts(NAME, change)
-    for call, length in enumerate(lines, start=1):
-        yield Cut(change, "before", call)
-        yield Cut(change, "script", call, length // 2)
-    yield Cut(change, "after", len(lines) // 2)
-    for line in sorted({0, undos[0] // 2, undos[0]}):
-        yield Cut(change, "undo", 0, line)
+def die(cut):
+    Session(cut).die()
+
+
+def cuts_of(change, turn):
+    """The cuts of one change, at every step; which kind it is takes turns."""
+    one, two, three = (("lock", "orphan", "link")[(turn + n) % 3] for n in range(3))
+    yield Cut(change, "before", 1)
+    yield Cut(change, "shell", 1)
+    yield Cut(change, one, 1)
+    yield Cut(change, "shell", 1, at=1)
+    yield Cut(change, "before", 2)
+    yield Cut(change, "shell", 2)
+    yield Cut(change, two, 2, at=0.8)
+    yield Cut(change, three, 2, at=0.8)
+    yield Cut(change, "after", 2)
+    yield Cut(change, "undo", 3)
+    yield Cut(change, "undo", 3, at=1)
+    yield Cut(change, one, 3, at=0.8)
+
+
+def cuts_together(change):
+    """Of three changes as one: between them, and while they are undone."""
+    yield Cut(change, "before", 3)
+    yield Cut(change, "shell", 4)
+    yield Cut(change, "before", 6)
+    yield Cut(change, "orphan", 6)
+    yield Cut(change, "after", 6)
+    yield Cut(change, "shell", 7, at=1)
+    yield Cut(change, "undo", 8)
+    yield Cut(change, "before", 9)
+
+
+SINGLE = [change for change in CHANGES if change != "three together"]
+CUTS = [cut for turn, change in enumerate(SINGLE) for cut in cuts_of(change, turn)]
+CUTS += cuts_together("three together")
 
 
 def test_no_cut_of_a_hundred_and_more_is_lost(pi):
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["labkit.boards.ssh", "labkit.tuning", "victim"])
     before = fingerprint(pi)
-    made, lost = 0, []
-    for change in CHANGES:
-        for cut in cuts_of(change):
-            die(context, cut)
+    session = Session(CUTS[0])
+    for made, cut in enumerate(CUTS, start=1):
+        session.die()
+        if made < len(CUTS):
+            session = Session(CUTS[made])  # it logs in meanwhile
+        if made % 25 == 10:
+            line = [LABKIT, "board", "restore", NAME]
+            subprocess.run(line, check=True, stdout=subprocess.DEVNULL)
+        else:
             journal.restore(pi)
-            made += 1
-            if (after := fingerprint(pi)) != before:
-                lost.append(f"{cut}:\n{difference(before, after)}")
-                pi.reset()
-                pytest.fail("\n".join(lost))
-    print(f"{made} cuts, {len(lost)} lost")
-    assert made >= 100
+        after = fingerprint(pi)
+        assert after == before, f"{cut}:\n{difference(before, after)}"
+    assert len(CUTS) >= 100
+
+
+def test_a_session_whose_link_drops_leaves_nothing_to_restore(pi):
+    before = fingerprint(pi)
+    for call in (1, 2):
+        die(Cut("limits", "link", call, at=1))
+        assert journal.restore(pi) == ([], [])
+        assert fingerprint(pi) == before
 
 
 def difference(before, after):
@@ -110,14 +151,12 @@ def test_the_fingerprint_sees_the_change_and_the_undo(pi, change):
 
 def test_what_a_dead_session_left_is_said_and_undone_by_the_command(pi, capfd):
     before = fingerprint(pi)
-    context = multiprocessing.get_context("forkserver")
-    die(context, Cut("three together", "after", 6))
+    die(Cut("three together", "after", 6))
     labkit.open_board(NAME).close()
     said = capfd.readouterr().err
     assert "governor of all policies: performance" in said
     assert f"Next: labkit board restore {NAME}" in said
-    labkit_ = Path(sys.executable).with_name("labkit")
-    done = subprocess.run([labkit_, "board", "restore", NAME], capture_output=True, text=True)
+    done = subprocess.run([LABKIT, "board", "restore", NAME], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("undone: ") == 3
     assert fingerprint(pi) == before
@@ -125,12 +164,14 @@ def test_what_a_dead_session_left_is_said_and_undone_by_the_command(pi, capfd):
 
 def test_a_reboot_between_takes_what_does_not_last_and_restore_takes_the_rest(pi):
     before = fingerprint(pi)
-    context = multiprocessing.get_context("forkserver")
-    die(context, Cut("three together", "after", 6))
+    for change, calls in (("three together", 6), ("cpu set", 2), ("limits", 2)):
+        die(Cut(change, "after", calls))
+    die(Cut("cmdline.txt", "undo", 3))
     pi.reboot()
     assert pi.read("/sys/devices/system/cpu/cpufreq/policy0/cpuinfo_min_freq").strip() == "1600000"
+    assert sum(entry.gone for entry in journal.entries(pi)) == 3
     done, left = journal.restore(pi)
-    assert (len(done), left) == (3, [])
+    assert (len(done), left) == (6, [])
     pi.reboot()
     pi.check("systemctl start labkit-old", sudo=True)  # it is not enabled
     assert fingerprint(pi) == before

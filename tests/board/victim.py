@@ -4,10 +4,13 @@ A module, not a fixture: the process is a child that imports it by name.
 """
 
 import os
+import socket
+import subprocess
 from dataclasses import dataclass
 
 import labkit
 from labkit.boards import journal
+from labkit.errors import LabError
 from labkit.tuning import (
     CommandLine,
     ConfigSetting,
@@ -19,7 +22,6 @@ from labkit.tuning import (
     Unit,
 )
 
-FLAG = "/run/labkit-cut"
 SLEEPER = Unit(["/bin/sleep", "1000"], cpus=[1]).text()
 
 CHANGES = {
@@ -39,91 +41,106 @@ CHANGES = {
     ),
 }
 
+DIED, SURVIVED, MISSED = 9, 7, 8
+"""How the process ends: at its cut; after a link that was cut; the cut was not met."""
+
+HALF = "/run/labkit-cut"
+
 
 @dataclass(frozen=True)
 class Cut:
-    """Where the session dies: at its call number ``call`` of a script on the board.
+    """Where a session dies: at its call number ``call`` of a script on the board.
 
-    ``how``: "before" and "after" the call the process ends; in the "script" itself the shell
-    on the board is killed too, behind line ``line``; so it is in the "undo" of the entry.
+    A change has three: it is noted, made, undone. ``how``: the process ends ``before`` or
+    ``after`` the call. Or the script is cut itself, ``at`` a part of its length (0 to 1): its
+    ``shell`` on the board is killed; or the ``lock``'s holder is, and the shell goes on; or it
+    is an ``orphan``, the process dead while it runs; or the ``link`` drops, and the process
+    lives. In the ``undo`` the shell is killed at a part of the way back itself.
     """
 
     change: str
     how: str
     call: int
-    line: int = 0
+    at: float = 0.5
 
-    def __str__(self):
-        at = f" line {self.line}" if self.how in ("script", "undo") else ""
-        return f"{self.change}: {self.how} {self.call}{at}"
+    @property
+    def ends(self):
+        """The exit status of the process."""
+        return SURVIVED if self.how == "link" else DIED
 
 
-def run(name, cut):
+def run(name, cut, go):
     """Make the change and undo it again, on the board called *name*, and die at the cut."""
     board = labkit.open_board(name, tell=False)
-    if cut.how == "undo":
-        board.check(f"touch {FLAG}", sudo=True)
-    _arm(cut)
+    _ = board.facts
+    go.wait()
+    _arm(board, cut)
     change = CHANGES[cut.change](board)
-    change.apply()
-    change.undo()
-    os._exit(0)
-
-
-def scripts(name, change):
-    """How many lines the scripts of a change have, in the order they are run on the board.
-
-    Runs them: the change is made and undone.
-    """
-    board, lines, undos = labkit.open_board(name, tell=False), [], []
-    as_root, record = journal.as_root, journal.record
-
-    def counting(board, script, *args, **more):
-        lines.append(len(script.strip().splitlines()))
-        return as_root(board, script, *args, **more)
-
-    def noting(board, what, undo, **more):
-        undos.append(len(undo.strip().splitlines()))
-        return record(board, what, undo, **more)
-
-    journal.as_root, journal.record = counting, noting
     try:
-        made = CHANGES[change](board)
-        made.apply()
-        made.undo()
-    finally:
-        journal.as_root, journal.record = as_root, record
-        board.close()
-    return lines, undos
+        change.apply()
+        change.undo()
+    except LabError:
+        if cut.how == "link":
+            os._exit(SURVIVED)
+        raise
+    os._exit(MISSED)
 
 
-def _arm(cut):
-    as_root, record = journal.as_root, journal.record
-    calls = iter(range(1, 100))
+def _arm(board, cut):
+    as_root, calls, undos = journal.as_root, [], {}
 
     def deadly(board, script, *args, **more):
-        number = next(calls)
-        if number != cut.call or cut.how == "undo":
-            result = as_root(board, script, *args, **more)
-            if cut.how == "undo" and result.exit_status not in (0, 1):
-                os._exit(9)  # the board's shell was killed, and so are we
-            return result
+        calls.append(script)
+        if len(args) > 2:  # it is being noted
+            undos[args[6]] = args[5]
+        if len(calls) != cut.call:
+            return as_root(board, script, *args, **more)
         if cut.how == "before":
-            os._exit(9)
-        if cut.how == "script":
-            script = _with(script, cut.line, "kill -9 $$")
-        as_root(board, script, *args, **more)
-        os._exit(9)
-
-    def trapped(board, what, undo, **more):
-        trap = f"if [ -e {FLAG} ]; then rm {FLAG}; kill -9 $PPID $$; fi"
-        return record(board, what, _with(undo, cut.line, trap), **more)
+            os._exit(DIED)
+        if cut.how in ("orphan", "link"):
+            _cut_at_first_word(board, cut.how)
+        result = as_root(board, _cut(script, cut, undos.get(args[-1], "")), *args, **more)
+        met = result.ok if cut.how == "after" else result.exit_status == 128 + 9
+        os._exit(DIED if met else MISSED)
 
     journal.as_root = deadly
+
+
+def _cut(script, cut, undo):
+    """The script with its own end in it."""
     if cut.how == "undo":
-        journal.record = trapped
-
-
-def _with(script, line, more):
+        lines = undo.strip().splitlines()
+        half = f"head -n {_boundary(lines, cut.at)} undo >{HALF}; sh -eu {HALF}; kill -9 $$"
+        return script.replace("sh -eu ./undo", half)
+    ends = {
+        "shell": "kill -9 $$",
+        "lock": "kill -9 $PPID; sleep 0.3",
+        "orphan": "echo now >&2; sleep 0.3",
+        "link": "echo now >&2; sleep 0.3",
+    }
     lines = script.strip().splitlines()
-    return "\n".join([*lines[:line], more, *lines[line:]])
+    here = _boundary(lines, cut.at)
+    return "\n".join([*lines[:here], ends.get(cut.how, ""), *lines[here:]])
+
+
+def _boundary(lines, at):
+    """After how many lines, about, a part of a script is done, and no command half way."""
+    for here in sorted(range(len(lines) + 1), key=lambda n: abs(n - at * len(lines))):
+        head = "\n".join(lines[:here])
+        if subprocess.run(["sh", "-n"], input=head, text=True, stderr=-3).returncode == 0:
+            return here
+    raise AssertionError("no script")
+
+
+def _cut_at_first_word(board, how):
+    """Have the process die, or the link drop, when the script on the board says something."""
+    transport = board._transport
+    run = transport.run
+
+    def hear(out, err):
+        if how == "orphan":
+            os._exit(DIED)
+        transport.run = run
+        transport._client.get_transport().sock.shutdown(socket.SHUT_RDWR)
+
+    transport.run = lambda command, **more: run(command, **{**more, "hear": hear})

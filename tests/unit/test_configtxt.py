@@ -74,6 +74,12 @@ def test_an_edit_touches_one_line_or_adds_one_where_it_counts(before, after):
     assert text.settings("pi5")["arm_freq"] == "2100"
 
 
+def test_a_line_of_a_key_that_adds_up_takes_no_other_ones_place():
+    text = ConfigTxt.parse("dtoverlay=vc4-kms-v3d\narm_boost=1\n").set("dtoverlay", "dwc2")
+    assert str(text) == "dtoverlay=vc4-kms-v3d\narm_boost=1\ndtoverlay=dwc2\n"
+    assert text.set("dtoverlay", "dwc2") == text
+
+
 def test_keys_the_firmware_does_not_have_are_told_apart_from_those_it_has():
     text = ConfigTxt.parse("arm_freq_max=2400\narm_freq=2400\nover_voltage_delta=0\n")
     assert text.unknown_keys("pi5") == ["arm_freq_max"]

@@ -16,6 +16,9 @@ __all__ = ["ConfigTxt", "Key", "Line", "known_keys"]
 LINE_LIMIT = 98
 """Characters of a line the firmware reads; what stands behind them is lost."""
 
+# Each line of these says one thing more; none takes the place of another.
+_GIVEN_AGAIN = {"dtparam", "dtoverlay", "gpio", "include"}
+
 # The filters a model sees besides its own name. Those of a kind replace each other.
 _MODELS = {
     "pi5": {"pi5"},
@@ -126,9 +129,14 @@ class ConfigTxt:
         return [key for key in self.settings(model) if key not in known_keys()]
 
     def set(self, key: str, value: object, *, model: str = "pi5") -> ConfigTxt:
-        """The text with one setting changed: on the line that counts, or on a new last one."""
+        """The text with one setting changed: on the line that counts, or on a new last one.
+
+        On a new one too where lines of the key add up, as those of ``dtoverlay`` do.
+        """
         new = f"{key}={value}"
         at = [i for i, each in enumerate(self.lines) if each.key == key and each.applies(model)]
+        if key in _GIVEN_AGAIN and self.settings(model).get(key) != str(value):
+            at = []
         texts = [each.text for each in self.lines]
         if at:
             old = texts[at[-1]]
