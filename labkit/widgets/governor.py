@@ -36,8 +36,6 @@ class GovernorPanel(Panel):
         self.policies = cpufreq.policies(board)
         self.loadable = cpufreq.loadable(board) if self.policies else []
         self.seen: list[tuple[float, int, int]] = []
-        self.cost = 0.0
-        """Seconds the last look at the board took, the link included."""
 
     # -- what it does, without widgets ------------------------------------------------------
 
@@ -175,7 +173,7 @@ class GovernorPanel(Panel):
         self._price.value = (
             f"<span style='color:#666;font-size:85%'>One look takes {self.cost * 1000:.0f} ms, "
             f"one command and no new process on the board; there is one every "
-            f"{self.every:g} s.</span>"
+            f"{self.pause_between:.0f} s.</span>"
         )
 
     @property

@@ -35,7 +35,8 @@ class Panel(Shown, ABC):
 
     title = ""
     every = 2.0
-    """Seconds between two looks at the board, where the panel looks at all."""
+    """Seconds between two looks at the board, where the panel looks at all; more where a look
+    takes long, so that it never is more than a tenth of the board's time."""
 
     def __init__(self, board: Board) -> None:
         self.board = board
@@ -44,6 +45,13 @@ class Panel(Shown, ABC):
         self._answer: Any = None
         self._watching: asyncio.Task[None] | None = None
         self._touched = time.monotonic()
+        self.cost = 0.0
+        """Seconds the last look at the board took, the link included."""
+
+    @property
+    def pause_between(self) -> float:
+        """Seconds until the next look."""
+        return max(self.every, 9 * self.cost)
 
     @abstractmethod
     def text(self) -> str:
@@ -92,7 +100,7 @@ class Panel(Shown, ABC):
             except LabError as error:
                 self._say(f"{error}", "bad")
                 return
-            await asyncio.sleep(self.every)
+            await asyncio.sleep(self.pause_between)
         self._say("Nobody has touched this for ten minutes: it no longer looks at the board.")
 
     def _say(self, what: str, kind: str = "") -> None:
