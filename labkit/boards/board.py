@@ -115,7 +115,7 @@ class Board:
         )
         if result.exit_status is None:
             raise CommandTimeout(self.name, result, timeout)
-        if sudo and result.exit_status == 1:
+        if sudo and result.exit_status in (1, 127):
             self._sudo.explain(result, self.name)
         return result
 
@@ -252,8 +252,10 @@ class Board:
         if self._machine:
             self._transport = self._machine.power_cycle(timeout=timeout)
         while time.monotonic() - began < timeout:
-            with suppress(BoardLost, BoardUnreachable, LoginRefused, FileTrouble):
-                if self.read(_BOOT_ID) != before:
+            # A board that goes down may take a command and never answer it.
+            with suppress(BoardLost, BoardUnreachable, LoginRefused, CommandTimeout):
+                now = self.run("cat %s", _BOOT_ID, timeout=15.0)
+                if now.ok and now.stdout != before:
                     return time.monotonic() - began
             time.sleep(1.0)
         raise BoardUnreachable(

@@ -31,6 +31,7 @@ FOLDER = "/var/lib/labkit/journal"
 """Where the journal lies on a board."""
 
 _LOCK = "/run/labkit.lock"
+_PATIENCE = 60  # seconds
 _BUSY, _NEWER = 75, 76
 
 # The shell's own words where they serve: a fork is dear on an emulated board.
@@ -247,12 +248,12 @@ def as_root(board: Board, script: str, *args: object, timeout: float = 120.0) ->
     """
     # Whatever the script starts holds the lock too: should the shell be killed, the next one
     # waits for a program that is still at work.
-    words = ["flock", "-w", "60", "-E", str(_BUSY), _LOCK]
+    words = ["flock", "-w", str(_PATIENCE), "-E", str(_BUSY), _LOCK]
     words += ["sh", "-eu", "-c", script, "labkit", *map(str, args)]
     result = board.run(shlex.join(words), sudo=True, timeout=timeout)
     if result.exit_status == _BUSY:
         raise JournalBusy(
-            f"another session has been changing {board.name} for a minute",
+            f"another session has been changing {board.name} for {_PATIENCE} s",
             expected="it to be done",
             todo=f"labkit board run {board.name} fuser -v {_LOCK} --sudo",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass
 
@@ -43,3 +44,5 @@ class Sudo:
             )
         if "is not in the sudoers file" in said or "is not allowed to execute" in said:
             raise SudoRefused(f"this account may not use sudo on {board}", expected="one that may")
+        if result.exit_status == 127 and re.search(r"\bsudo: (command )?not found", said):
+            raise SudoRefused(f"{board} has no sudo", expected="it, or root's own account")

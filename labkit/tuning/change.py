@@ -108,9 +108,6 @@ class Change(Shown, ABC):
                 raise NotTaken(f"{self.board.name} refuses {what}: {said}")
             if not self.lenient:
                 self._compare(what)
-        except SudoRefused:  # then nothing has been done, nor could it be undone
-            self._entry = ""
-            raise
         except BaseException:
             self.undo()
             raise
@@ -150,15 +147,19 @@ class Change(Shown, ABC):
         return frame
 
     def _note(self, what: str, plan: Plan) -> None:
-        journal.record(
-            self.board,
-            what,
-            plan.undo,
-            key=self._entry,
-            subject=plan.subject,
-            keep=plan.keep,
-            lasting=plan.lasting,
-        )
+        try:
+            journal.record(
+                self.board,
+                what,
+                plan.undo,
+                key=self._entry,
+                subject=plan.subject,
+                keep=plan.keep,
+                lasting=plan.lasting,
+            )
+        except SudoRefused:  # then nothing is noted, and there is no undoing either
+            self._entry = ""
+            raise
 
     def _compare(self, what: str) -> None:
         said = self.read()

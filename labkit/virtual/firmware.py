@@ -4,7 +4,8 @@ The real firmware reads ``config.txt`` and ``cmdline.txt`` from a FAT disk, hand
 its device tree and its command line, and answers the kernel's driver when that asks for the
 lowest and highest clock. Ours reads the same files from the same kind of disk. The clocks
 become operating points in the device tree, and the kernel's own ``cpufreq-dt`` takes them.
-Speed does not follow: it is an emulator's. ``include`` lines are not followed.
+Speed does not follow: it is an emulator's. ``include`` lines are not followed, and of the keys
+only ``arm_freq`` and ``arm_freq_min`` count.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ from labkit.platforms import VirtualSpec
 from labkit.platforms.configtxt import ConfigTxt
 from labkit.virtual import programs
 
-__all__ = ["Boot", "decide", "decide_for", "new_disk", "write_device_tree"]
+__all__ = ["Boot", "decide", "decide_for", "imprint", "new_disk", "say", "write_device_tree"]
 
 MODEL = "pi5"
-TITLE = "Raspberry Pi 5 Model B (virtual, in QEMU)"
+TITLE = "Raspberry Pi 5 Model B (virtual, QEMU)"
 
 _DISK_SECTORS = 65536  # of 512 bytes: 32 MiB
 _STEP = 100  # MHz; RASPBERRYPI_FREQ_INTERVAL in drivers/cpufreq/raspberrypi-cpufreq.c
@@ -33,6 +34,10 @@ _SANE = range(200, 4001)  # MHz
 # A Pi 5's firmware puts such words before those of cmdline.txt; memory for cgroups costs a
 # little of it, so they come disabled.
 _OWN_WORDS = "coherent_pool=1M cgroup_disable=memory numa_policy=interleave"
+
+# Without the first nobody hears that the system has switched itself off, without the second
+# a kernel that panics hangs: they are there whatever cmdline.txt says.
+_NEEDED = ("console=ttyAMA0", "panic=-1")
 
 
 @dataclass(frozen=True)
@@ -77,12 +82,20 @@ def decide(config: str, cmdline: str) -> Boot:
     highest = _clock(settings, "arm_freq", _HIGHEST, notes)
     lowest = _clock(settings, "arm_freq_min", _LOWEST, notes)
     own = _OWN_WORDS
-    theirs = (cmdline.splitlines() or [""])[0].split()
+    # The first line, and to a NUL at most, for a file a crash has left full of them.
+    theirs = cmdline.partition("\n")[0].partition("\0")[0].split()
     if "cgroup_enable=memory" in theirs:
         # Raspberry Pi's kernel knows this word and lets the last one win. Debian's does not
         # know it, so it is for us to leave our own word out.
         own = own.replace("cgroup_disable=memory ", "")
-    return Boot(" ".join([own, *theirs]), _points(lowest, highest), tuple(notes))
+    needed = [word for word in _NEEDED if word not in theirs]
+    return Boot(" ".join([own, *needed, *theirs]), _points(lowest, highest), tuple(notes))
+
+
+def imprint(recipe: VirtualSpec, boot: Boot) -> str:
+    """All a machine has from us at its first power-on, as text to tell one from another."""
+    texts = (_shipped("config.txt"), _shipped("cmdline.txt"))
+    return "\n".join([repr(boot), _clocks(boot, recipe.cpus), *texts])
 
 
 def write_device_tree(recipe: VirtualSpec, boot: Boot, folder: Path) -> Path:
@@ -101,7 +114,7 @@ def write_device_tree(recipe: VirtualSpec, boot: Boot, folder: Path) -> Path:
 
 def _clock(settings: dict[str, str], key: str, usual: int, notes: list[str]) -> int:
     value = settings.get(key, str(usual))
-    if value.isdigit() and int(value) in _SANE:
+    if value.isascii() and value.isdigit() and int(value) in _SANE:
         return int(value)
     notes.append(f"config.txt: {key}={value} is no clock in MHz; {usual} it stays")
     return usual

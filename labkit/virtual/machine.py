@@ -21,7 +21,7 @@ from labkit.boards.transport import Transport
 from labkit.errors import BoardUnknown, BootFailed, VirtualError
 from labkit.platforms import Platform, VirtualSpec
 from labkit.programs import require
-from labkit.virtual import builder, firmware, guest, images, programs
+from labkit.virtual import builder, cores, firmware, guest, images, programs
 from labkit.virtual.images import Image
 from labkit.virtual.progress import step
 from labkit.virtual.qemu import Qemu, free_port, require_free, snapshot_key
@@ -64,12 +64,14 @@ class VirtualMachine:
 
     @property
     def recipe(self) -> VirtualSpec:
-        """How it is made. Raises :class:`VirtualError` where the platform has no recipe."""
+        """How it is made. Raises :class:`VirtualError` where it cannot be made."""
         recipe = self.platform.virtual
         if recipe is None:
             raise VirtualError(f"labkit has no recipe for a virtual {self.platform.title}")
         machine = recipe.machine + (",virtualization=on" if self.virtualization else "")
-        return dataclasses.replace(recipe, cpu=self.cpu or recipe.cpu, machine=machine)
+        recipe = dataclasses.replace(recipe, cpu=self.cpu or recipe.cpu, machine=machine)
+        cores.require_pages(recipe)
+        return recipe
 
     @property
     def folder(self) -> Path:
@@ -148,19 +150,20 @@ class VirtualMachine:
 
     def _start(self, image: Image, port: int) -> None:
         """From the snapshot; where that fails (a leftover of another QEMU, say), a new one."""
+        recipe = self.recipe  # what cannot be made says so before anything is touched
         if port and port != self.port:
             require_free(port)  # before a board that runs is stopped for nothing
         if self.folder.exists():
             self.qemu.stop()
         self.folder.mkdir(parents=True, exist_ok=True)
         port = port or free_port()
-        snapshot = _snapshot(image, self.recipe)
+        snapshot = _snapshot(image, recipe)
         try:
             self._restore(image, snapshot, port)
         except BootFailed:
             self.qemu.stop()
             shutil.rmtree(snapshot)
-            self._restore(image, _snapshot(image, self.recipe), port)
+            self._restore(image, _snapshot(image, recipe), port)
 
     def _restore(self, image: Image, snapshot: Path, port: int) -> None:
         _new_disk(snapshot / "disk.qcow2", self.folder / "disk.qcow2")
@@ -207,7 +210,8 @@ def borrowed_board(
     """A virtual board beside the others, of other hardware, gone at the end of the block.
 
     See :class:`VirtualMachine` for ``cpu`` and ``virtualization``. The first board of its
-    kind boots in 15 to 20 seconds, the next ones come from its snapshot.
+    kind boots in 15 to 20 seconds, the next ones come from its snapshot. Raises
+    :class:`VirtualError` where the core lacks the page size of the platform's kernel.
 
     >>> with borrowed_board("debian-12", cpu="cortex-a72") as old:    # doctest: +SKIP
     ...     print("atomics" in old.facts.features)

@@ -60,7 +60,8 @@ def version() -> str:
 
 def snapshot_key(recipe: VirtualSpec, image: Image, boot: Boot | None) -> str:
     """What a snapshot belongs to: this QEMU, this hardware, and the firmware's decisions."""
-    text = "\n".join([version(), *hardware(recipe, image, boot), repr(boot)])
+    decided = firmware.imprint(recipe, boot) if boot else repr(boot)
+    text = "\n".join([version(), *hardware(recipe, image, boot), decided])
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 import labkit
-from labkit.boards import journal
-from labkit.errors import NotTaken, TuningError, UndoFailed
+from labkit.boards import Board, journal
+from labkit.boards.ssh import SshTransport
+from labkit.errors import JournalBusy, NotTaken, SudoRefused, TuningError, UndoFailed
 from labkit.tuning import Change, Plan
 
 FILE = "/etc/labkit-test"
@@ -18,16 +19,17 @@ FILE = "/etc/labkit-test"
 class Text(Change):
     """A file with another text."""
 
-    def __init__(self, board, text, path=FILE, answer=None, apply=""):
+    def __init__(self, board, text, path=FILE, answer=None, apply="", undo=":"):
         super().__init__(board)
         self.text, self.path, self.answer, self.more = text, path, answer, apply
+        self.back = undo
 
     def describe(self):
         return f"{self.path}: {self.text}"
 
     def plan(self):
         write = f"echo {self.text} >{self.path}; {self.more}"
-        return Plan(self.path, write, ":", keep=(self.path,), lasting=True)
+        return Plan(self.path, write, self.back, keep=(self.path,), lasting=True)
 
     def read(self):
         return {"text": self.board.read(self.path, sudo=True).strip()}
@@ -216,3 +218,83 @@ def test_two_sessions_at_once_wait_for_each_other(board, file):
     with Text(board, "one"):
         pass
     assert time.monotonic() - began > 1
+
+
+def test_a_session_that_does_not_end_is_named_after_a_while(board, file, monkeypatch):
+    before = file(board)
+    monkeypatch.setattr(journal, "_PATIENCE", 1)
+    board.check("nohup flock /run/labkit.lock sleep 9 >/dev/null 2>&1 &", sudo=True)
+    with pytest.raises(JournalBusy, match="another session.*fuser -v /run/labkit.lock"):
+        Text(board, "one").apply()
+    board.check("fuser -ks /run/labkit.lock || pkill -f 'sleep [9]'", sudo=True)
+    assert file(board) == before
+
+
+def test_a_command_that_comes_after_the_undo_does_nothing(board, file):
+    before = file(board)
+    late = journal.make(board, "0123456789ab", f"echo late >{FILE}")
+    assert "no entry" in late.stderr
+    assert not late.ok
+    assert file(board) == before
+
+
+def test_what_cannot_be_undone_keeps_nothing_else_from_it(board, file):
+    before = file(board)
+    stuck = "[ -e /run/labkit-now ] || { echo stuck >&2; exit 1; }"
+    both = Text(board, "one") + Text(board, "two", path=f"{FILE}-new", undo=stuck)
+    both.apply()
+    with pytest.raises(UndoFailed, match="stuck"):
+        both.undo()
+    assert file(board) == before
+    assert both.applied
+    Text(board, "three").apply()
+    with pytest.raises(UndoFailed, match=f"{FILE}-new: two cannot be put back.*stuck"):
+        journal.restore(board, everything=True)
+    assert file(board) == before
+    board.check("touch /run/labkit-now", sudo=True)
+    both.undo()
+    board.check(f"rm /run/labkit-now; [ ! -e {FILE}-new ]", sudo=True)
+
+
+def test_a_link_comes_back_as_the_link_it_was(board, file):
+    link = f"{FILE}-link"
+    board.check(f"ln -s /dev/null {link}", sudo=True)
+    with Text(board, "x", path=link, answer="other", apply=f"rm {link}; echo other >{link}"):
+        assert not board.run(f"[ -L {link} ]").ok
+    assert board.check(f"readlink {link}; sudo rm {link}").stdout == "/dev/null\n"
+
+
+@pytest.fixture
+def locked(board):
+    """The same account, whose sudo now asks for a password."""
+    rule = "/etc/sudoers.d/zz-test"
+    board.check(f"echo lab:wonder | chpasswd; echo 'lab ALL=(ALL) PASSWD: ALL' >{rule}", sudo=True)
+    with Board("locked", SshTransport(board._transport.target), sudo_password="wonder") as own:
+        yield own
+        own.check(f"rm {rule}; usermod -p '*' lab", sudo=True)
+
+
+def test_sudo_may_ask_for_a_password(board, file, locked):
+    before = locked.check(f"sha256sum {FILE}", sudo=True).stdout
+    with Text(locked, "one"):
+        assert locked.check(f"sha256sum {FILE}", sudo=True).stdout != before
+    assert locked.check(f"sha256sum {FILE}", sudo=True).stdout == before
+    change = Text(board, "one")
+    with pytest.raises(SudoRefused, match="asks for a password.*LABKIT_SUDO_PASSWORD"):
+        change.apply()
+    assert not change.applied
+
+
+def test_a_board_without_sudo_is_told_so_in_one_line(board, board_name, file):
+    before = file(board)
+    board.check("mkdir /tmp/none; ln -s /usr/bin/* /tmp/none/; rm /tmp/none/sudo")
+    with labkit.open_board(board_name, tell=False) as other:
+        assert other.facts.uid
+        run = other._transport.run
+        other._transport.run = lambda line, **more: run(f"PATH=/tmp/none; {line}", **more)
+        change = Text(other, "one")
+        with pytest.raises(SudoRefused, match="has no sudo; expected it, or root"):
+            change.apply()
+        assert not change.applied
+    board.check("rm -r /tmp/none")
+    assert file(board) == before

@@ -54,19 +54,18 @@ def test_a_partition_of_all_processors_is_refused_in_the_kernels_own_words(board
 
 def test_the_members_of_a_group_that_is_undone_live_on_in_the_root_group(board):
     change = CpuSet(board, "test", [1], partition="isolated").apply()
-    # One that starts others all the time: some are there only after the list was read.
-    forks = "while :; do /bin/true & /bin/true & wait; done"
-    begin = f"echo $$ >{change.path}/cgroup.procs; echo $$ >/run/forks; {forks}"
-    start = f"timeout 60 sh -c '{begin}' >/dev/null 2>&1 & sleep 1"
+    # They start others all the time: some are there only after the list was read.
+    forks = "for i in 1 2 3 4 5 6; do while :; do /bin/true & /bin/true & wait; done & done; wait"
+    begin = f"echo $$ >{change.path}/cgroup.procs; echo $$ $PPID >/run/forks; {forks}"
+    board.check(f"timeout 100 sh -c '{begin}' >/dev/null 2>&1 & sleep 1", sudo=True)
+    process, timeout = board.read("/run/forks").split()
     try:
-        board.check(start, sudo=True)
-        process = board.read("/run/forks").strip()
         assert allowed(board, process) == "1"
         change.undo()
         assert board.read(f"/proc/{process}/cgroup") == "0::/\n"
         assert allowed(board, process) == allowed(board, 1)
     finally:
-        board.run("kill $(cat /run/forks); rm /run/forks", sudo=True)
+        board.run("kill %s; rm /run/forks", timeout, sudo=True)
         change.undo()
 
 

@@ -4,13 +4,21 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
+from typer.testing import CliRunner
 
 import labkit
+from labkit import platforms
+from labkit.boards import hostkeys, inventory
+from labkit.boards.inventory import Entry
+from labkit.boards.login import shown_key
+from labkit.boards.opener import ssh_target
+from labkit.cli import app
 from labkit.errors import BoardLost, BoardUnknown, BoardUnreachable, PortTaken, VirtualError
-from labkit.virtual import VirtualMachine, machines, virtual_board
+from labkit.virtual import VirtualMachine, images, machines, virtual_board
 
 A, B = "debian-12@a", "debian-12@b"
 
@@ -21,6 +29,21 @@ def two(board):
     yield A, B
     for name in (A, B):
         VirtualMachine(name).down()
+
+
+@pytest.fixture
+def somebodys_own(two):
+    """One more board, known to labkit by its address alone, as a real one is."""
+    labkit.open_board(A).close()
+    key = images.find(platforms.get("debian-12")).folder / "login_key"
+    port = VirtualMachine(A).port
+    entry = Entry("own", "127.0.0.1", "debian-12", user="lab", port=port, key=str(key))
+    inventory.add(entry)
+    hostkeys.trust(entry.host, entry.port, shown_key(ssh_target(entry)))
+    with labkit.open_board("own") as own:
+        yield own
+    inventory.remove("own")
+    hostkeys.forget(entry.host, entry.port)
 
 
 def test_the_board_is_among_the_machines(board, board_name):
@@ -112,6 +135,54 @@ def test_a_board_taken_down_is_gone_and_so_are_its_files(two, ended):
     assert ended(process)
 
 
+@pytest.mark.slow
+def test_a_reboot_is_another_boot_of_the_same_disk(two):
+    with labkit.open_board(A) as board:
+        before, address = boot_id(board), board.address
+        board.write("/home/lab/mark", "before\n")
+        board.facts  # noqa: B018  (what is known now is not to be kept)
+        assert 0 < board.reboot() < 180
+        assert "facts" not in vars(board)
+        assert boot_id(board) != before
+        assert board.read("/home/lab/mark") == "before\n"
+        assert board.address == address
+
+
+@pytest.mark.slow
+def test_the_reboot_of_a_real_board_is_waited_for_until_it_answers_as_another_boot(somebodys_own):
+    before = boot_id(somebodys_own)
+    somebodys_own.write("/home/lab/mark", "before\n")
+    with ThreadPoolExecutor(1) as hand:
+        # A real board switches itself on again; this one needs a hand.
+        switched_on = hand.submit(VirtualMachine(A).power_cycle, timeout=170)
+        somebodys_own.reboot(timeout=170)
+        switched_on.result()
+    assert boot_id(somebodys_own) != before
+    assert somebodys_own.read("/home/lab/mark") == "before\n"
+
+
+@pytest.mark.slow
+def test_a_real_board_that_stays_away_is_said_so_in_one_line(somebodys_own, eventually):
+    somebodys_own.write("/home/lab/mark", "before\n")
+    began = time.monotonic()
+    with pytest.raises(BoardUnreachable, match="own has not come back .* after 20 s") as away:
+        somebodys_own.reboot(timeout=20)
+    assert time.monotonic() - began < 60
+    assert "\n" not in str(away.value)
+    eventually(lambda: not VirtualMachine(A).running, within=60)
+    with labkit.open_board(A) as board:  # its own system has switched it off: no fresh disk
+        assert board.read("/home/lab/mark") == "before\n"
+
+
+def test_a_real_board_is_rebooted_only_after_a_yes(somebodys_own):
+    before = boot_id(somebodys_own)
+    asked = CliRunner().invoke(app, ["board", "reboot", "own"], input="n\n")
+    assert "own at lab@127.0.0.1" in asked.output
+    assert "is a real machine. Reboot it?" in asked.output
+    assert asked.exit_code == 1
+    assert boot_id(somebodys_own) == before
+
+
 def test_a_port_somebody_listens_on_is_not_taken(two):
     with listening() as port:
         with pytest.raises(PortTaken, match=f"port {port} of this machine is in use") as taken:
@@ -134,6 +205,10 @@ def test_a_name_that_would_be_trouble_as_a_folder_is_refused(name):
     with pytest.raises((VirtualError, BoardUnknown)) as refused:
         labkit.open_board(name)
     assert "\n" not in str(refused.value)
+
+
+def boot_id(board):
+    return board.read("/proc/sys/kernel/random/boot_id")
 
 
 def drawn(board):

@@ -1,8 +1,11 @@
 """The virtual Raspberry Pi 5: its processor, its clocks, its firmware, its way through a reboot."""
 
+import time
+
 import pytest
 
 import labkit
+from labkit.errors import VirtualError
 from labkit.virtual import VirtualMachine
 
 NAME = "raspberry-pi-5@test"
@@ -50,6 +53,27 @@ def test_the_memory_controller_is_missing_as_on_a_pi_that_was_just_set_up(pi):
     assert "cpuset" in pi.facts.cgroup_controllers
 
 
+def test_the_firmwares_disk_is_where_a_pi_has_it_and_the_kernels_driver_gets_its_governors(pi):
+    mounted = pi.check("findmnt -no FSTYPE,LABEL /boot/firmware").stdout.split()
+    assert mounted == ["vfat", "bootfs"]
+    names = [f"cpufreq_{name}" for name in ("ondemand", "conservative", "powersave", "userspace")]
+    pi.check(f"modprobe -a {' '.join(names)}", sudo=True)
+    governors = pi.read(f"{POLICY}/scaling_available_governors").split()
+    assert {"ondemand", "conservative", "powersave", "userspace"} <= set(governors)
+    pi.check(f"modprobe -ra {' '.join(names)}", sudo=True)
+
+
+def test_a_core_without_pages_of_16_kib_is_refused_at_once():
+    began = time.monotonic()
+    with (
+        pytest.raises(VirtualError, match="cortex-a72 has no pages of 16 KiB") as refused,
+        labkit.borrowed_board("raspberry-pi-5", cpu="cortex-a72"),
+    ):
+        pass
+    assert time.monotonic() - began < 10
+    assert "\n" not in str(refused.value)
+
+
 @pytest.mark.slow
 def test_what_is_edited_in_the_two_files_counts_after_a_reboot_and_the_disk_stays(pi):
     pi.write("/home/lab/note", "still here")
@@ -64,6 +88,19 @@ def test_what_is_edited_in_the_two_files_counts_after_a_reboot_and_the_disk_stay
     assert pi.read(f"{POLICY}/cpuinfo_max_freq").strip() == "1700000"
     assert "memory" in pi.facts.cgroup_controllers
     assert pi.read("/home/lab/note") == "still here"
+
+
+@pytest.mark.slow
+def test_a_line_that_names_no_console_takes_nothing_from_a_board_switched_off_inside(
+    pi, eventually
+):
+    pi.write("/home/lab/note", "and here")
+    pi.write("/boot/firmware/cmdline.txt", "quiet console=tty1 root=PARTUUID=4e1f\n", sudo=True)
+    pi.reboot()
+    pi.run("systemctl poweroff", sudo=True)
+    eventually(lambda: not VirtualMachine(NAME).running, within=60)
+    with labkit.open_board(NAME) as again:
+        assert again.read("/home/lab/note") == "and here"
 
 
 @pytest.mark.slow

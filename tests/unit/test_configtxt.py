@@ -19,7 +19,7 @@ dtparam=audio=on
 
 
 @pytest.mark.parametrize(
-    "text", [TEXT, TEXT.replace("\n", "\r\n"), "", "\n\n", "arm_freq=1", " x \n"]
+    "text", [TEXT, TEXT.replace("\n", "\r\n"), "", "\n\n", "arm_freq=1", " x \n", "#\x0c\u2028\r\n"]
 )
 def test_a_text_comes_back_byte_for_byte(text):
     assert str(ConfigTxt.parse(text)) == text
@@ -50,6 +50,11 @@ def test_spaces_around_the_equals_sign_make_another_key_as_for_the_firmware():
     text = ConfigTxt.parse("arm_freq = 2000\n")
     assert text.settings("pi5").get("arm_freq") is None
     assert text.unknown_keys("pi5") == ["arm_freq "]
+
+
+@pytest.mark.parametrize("odd", ["\x0b", "\x0c", "\x85", "\u2028"])
+def test_half_a_comment_is_no_setting(odd):
+    assert ConfigTxt.parse(f"# here{odd}arm_freq=1600\n").settings("pi5") == {}
 
 
 def test_what_stands_behind_the_98th_character_is_not_read():

@@ -1,12 +1,16 @@
 """What the played firmware decides from the texts on its disk."""
 
+import dataclasses
 import subprocess
 
 import pytest
 
-from labkit.errors import BootFailed
-from labkit.virtual import firmware
-from labkit.virtual.firmware import decide, decide_for
+from labkit import platforms
+from labkit.errors import BootFailed, VirtualError
+from labkit.virtual import cores, firmware
+from labkit.virtual.firmware import decide, decide_for, imprint
+
+PI = platforms.get("raspberry-pi-5").virtual
 
 
 def test_a_new_disk_gives_a_pi_5_as_it_comes(tmp_path):
@@ -34,7 +38,7 @@ def test_the_clocks_are_rounded_up_to_steps_of_100_mhz(config, megahertz):
     assert decide(config, "").megahertz == tuple(megahertz)
 
 
-@pytest.mark.parametrize("nonsense", ["fast", "2400000", "0", "-1", "", "2400 # mhz"])
+@pytest.mark.parametrize("nonsense", ["fast", "2400000", "0", "-1", "", "2400 # mhz", "²"])
 def test_a_clock_that_is_none_is_overlooked_and_said_so(nonsense):
     boot = decide(f"arm_freq={nonsense}", "")
     assert boot.megahertz[-1] == 2400
@@ -52,6 +56,39 @@ def test_the_memory_controller_is_off_until_the_command_line_asks_for_it():
     asked = decide("", "quiet cgroup_enable=memory\nsecond line").command_line.split()
     assert "cgroup_disable=memory" not in asked
     assert asked[-2:] == ["quiet", "cgroup_enable=memory"]
+
+
+def test_a_console_and_an_end_after_a_panic_are_there_whatever_the_file_says():
+    usual = decide_for(None).command_line.split()
+    for needed in ("console=ttyAMA0", "panic=-1"):
+        assert usual.count(needed) == 1
+        assert decide("", "quiet console=tty1").command_line.split().count(needed) == 1
+
+
+def test_a_file_full_of_nuls_is_an_empty_one():
+    nuls = "\0" * 512
+    assert decide(nuls, nuls) == decide("", "")
+    assert decide("", f"quiet{nuls}").command_line == decide("", "quiet").command_line
+
+
+def test_a_snapshot_is_told_apart_by_clocks_by_command_line_and_by_the_files_as_they_ship(
+    monkeypatch,
+):
+    usual = imprint(PI, decide("", ""))
+    assert usual == imprint(PI, decide("# a comment", ""))
+    assert usual != imprint(PI, decide("arm_freq=1600", ""))
+    assert usual != imprint(PI, decide("", "quiet"))
+    monkeypatch.setattr(firmware, "_shipped", lambda name: "# written anew\n")
+    assert usual != imprint(PI, decide("", ""))
+
+
+def test_a_core_is_refused_only_with_a_kernel_whose_pages_it_lacks():
+    old = dataclasses.replace(PI, cpu="cortex-a53")
+    with pytest.raises(VirtualError, match="cortex-a53 has no pages of 16 KiB"):
+        cores.require_pages(old)
+    cores.require_pages(PI)
+    cores.require_pages(dataclasses.replace(PI, cpu="max,sve512=on"))
+    cores.require_pages(dataclasses.replace(old, kernel="linux-image-arm64"))
 
 
 def test_a_disk_without_the_files_starts_with_what_a_pi_5_has_by_itself(tmp_path):

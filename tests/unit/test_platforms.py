@@ -29,6 +29,13 @@ def test_every_platform_there_is_can_be_read(name):
     assert platform.packages.libc
 
 
+def test_only_a_pi_has_a_firmware_that_we_play_and_a_kernel_from_backports():
+    recipes = {name: platforms.get(name).virtual for name in platforms.names()}
+    assert [name for name, recipe in recipes.items() if recipe.firmware] == ["raspberry-pi-5"]
+    assert [name for name, recipe in recipes.items() if recipe.backports] == ["raspberry-pi-5"]
+    assert recipes["raspberry-pi-5"].command_line == "", "the firmware has the word on it"
+
+
 def test_a_new_file_is_a_new_platform(load):
     assert load(DEBIAN) == dataclasses.replace(platforms.get("debian-12"), name="mine")
 
@@ -63,6 +70,7 @@ def test_a_name_that_is_no_platform_is_unknown(name):
         ("packages = {", "parcels = {", r"\[packages\] is missing"),
         ("cpus = 2", 'cpus = "2"', r"\[virtual\]: cpus = '2'; expected a int"),
         ("cpus = 2", "cpus = true", r"\[virtual\]: cpus = True"),
+        ("cpus = 2", "cpus = 2\nfirmware = 1", r"\[virtual\]: firmware = 1; expected a bool"),
         ('os_version = "12"', "os_version = 12", "mine.toml: os_version = 12; expected a str"),
         ('include = ["apt"', "include = [3", r"include = .*expected a list\[str\]"),
         ("[virtual]", "[virtual", "cannot be read.*line"),

@@ -30,6 +30,8 @@ _MODELS = {
     "pi3": {"pi3"},
     "pi3+": {"pi3", "pi3+"},
 }
+# str.splitlines() would end a line at a form feed too, and make a setting of half a comment.
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _ABOUT_MODEL = re.compile(r"(pi\d\w*\+?|cm\d\w*|board-type=.*)")
 
 
@@ -100,7 +102,7 @@ class ConfigTxt:
         """Read a text. Nothing is refused: the firmware refuses nothing either."""
         filters: dict[str, str] = {}
         lines = []
-        for whole in text.splitlines(keepends=True):
+        for whole in _LINE.findall(text):
             read = whole.rstrip("\r\n")[:LINE_LIMIT]
             head = re.fullmatch(r"\[([^\]]*)\]\s*", read)
             if head:
