@@ -92,7 +92,7 @@ def test_a_restored_board_draws_other_random_numbers_than_before(two):
 
 def test_two_processes_get_the_same_board(two):
     program = (
-        "import labkit; board = labkit.open_board('debian-12@a'); "
+        f"import labkit; board = labkit.open_board({A!r}); "
         "board.check('echo here >>seen'); print(board.address)"
     )
     line = [sys.executable, "-W", "error", "-c", program]
