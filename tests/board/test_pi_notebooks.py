@@ -17,10 +17,10 @@ def test_the_notebooks_of_clocks_real_time_and_units_run_on_a_raspberry_pi(tmp_p
     line = [Path(sys.executable).with_name("labkit"), *words, "--results", str(tmp_path)]
     run = subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr
-    ledger = next(tmp_path.rglob("verdicts.jsonl"))
-    verdicts = [json.loads(line) for line in ledger.read_text().splitlines()]
+    ledgers = [path.read_text() for path in tmp_path.rglob("*.verdicts.jsonl")]
+    verdicts = [json.loads(line) for text in ledgers for line in text.splitlines()]
     assert len({each["claim_id"] for each in verdicts}) == 40
     assert all(each["agrees"] for each in verdicts)
     tested = {each["claim_id"] for each in verdicts if each["outcome"] != "not testable here"}
-    # What needs silicon: a chip's name, cores of two kinds, the document's own load.
-    assert len(tested) == 37
+    # The rest needs silicon: a chip's name, cores of two kinds, the document's own load.
+    assert len(tested) >= 37
