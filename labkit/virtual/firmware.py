@@ -27,6 +27,7 @@ MODEL = "pi5"
 TITLE = "Raspberry Pi 5 Model B (virtual, QEMU)"
 
 _DISK_SECTORS = 65536  # of 512 bytes: 32 MiB
+_LABEL = "bootfs"
 _STEP = 100  # MHz; RASPBERRYPI_FREQ_INTERVAL in drivers/cpufreq/raspberrypi-cpufreq.c
 _HIGHEST, _LOWEST = 2400, 1500  # MHz; arm_freq and arm_freq_min of a Pi 5
 _SANE = range(200, 4001)  # MHz
@@ -55,7 +56,8 @@ class Boot:
 def new_disk(path: Path) -> None:
     """Make the FAT disk that is /boot/firmware, with the two files as a new system has them."""
     path.unlink(missing_ok=True)
-    _do("mformat", "-C", "-i", str(path), "-T", str(_DISK_SECTORS), "-v", "bootfs", "::")
+    _do("mformat", "-C", "-i", str(path), "-T", str(_DISK_SECTORS), "-v", _LABEL, "::")
+    _write_label_as_it_is(path)
     for name in ("config.txt", "cmdline.txt"):
         _do("mcopy", "-i", str(path), "-", f"::{name}", stdin=_shipped(name))
 
@@ -94,7 +96,7 @@ def decide(config: str, cmdline: str) -> Boot:
 
 def imprint(recipe: VirtualSpec, boot: Boot) -> str:
     """All a machine has from us at its first power-on, as text to tell one from another."""
-    texts = (_shipped("config.txt"), _shipped("cmdline.txt"))
+    texts = (_LABEL, _shipped("config.txt"), _shipped("cmdline.txt"))
     return "\n".join([repr(boot), _clocks(boot, recipe.cpus), *texts])
 
 
@@ -144,6 +146,15 @@ def _clocks(boot: Boot, cpus: int) -> str:
         '  labkit_opp: opp-table-arm {\n    compatible = "operating-points-v2"; opp-shared;\n'
         f"{points}  }};\n  cpus {{\n{nodes}  }};\n}};\n"
     )
+
+
+def _write_label_as_it_is(disk: Path) -> None:
+    """Where mtools has written the label, in capitals, write it as a Raspberry Pi has it."""
+    capitals, label = (f"{text:11}".encode() for text in (_LABEL.upper(), _LABEL))
+    with disk.open("r+b") as whole:
+        head = whole.read(1 << 20)  # the boot sector, the tables and the root folder lie in it
+        whole.seek(0)
+        whole.write(head.replace(capitals, label))
 
 
 def _shipped(name: str) -> str:

@@ -18,6 +18,8 @@ def test_a_new_disk_gives_a_pi_5_as_it_comes(tmp_path):
     firmware.new_disk(disk)
     boot = decide_for(disk)
     assert boot == decide_for(None)
+    assert b"BOOTFS" not in disk.read_bytes()
+    assert disk.read_bytes().count(b"bootfs     ") == 2, "in the boot sector and in the root folder"
     assert (boot.megahertz[0], boot.megahertz[-1], len(boot.megahertz)) == (1500, 2400, 10)
     assert "cgroup_disable=memory" in boot.command_line.split()
     assert boot.notes == ()
