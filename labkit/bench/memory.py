@@ -12,7 +12,8 @@ from labkit.boards import Board
 from labkit.errors import TuningError
 from labkit.shown import Shown
 from labkit.tuning.runtime import GoSettings
-from labkit.tuning.units import Unit, UnitRun, run_unit
+from labkit.tuning.unit_runs import UnitRun, run_unit
+from labkit.tuning.units import Unit
 
 if TYPE_CHECKING:
     import pandas as pd

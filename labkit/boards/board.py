@@ -140,7 +140,7 @@ class Board:
         """The text of a file on the board (at most 64 MiB). Raises :class:`FileTrouble`."""
         result = self.run("head -c %s -- %s", FETCH_LIMIT, path, sudo=sudo)
         if not result.ok:
-            raise FileTrouble(f"{self.name}: {_complaint(result.stderr)}")
+            raise FileTrouble(f"{self.name}: {_complaint(result)}")
         return result.stdout
 
     def read_many(self, paths: Iterable[str], *, sudo: bool = False) -> dict[str, str]:
@@ -168,7 +168,7 @@ class Board:
         command = "tee -- %s >/dev/null" + (" && cat -- %s" if kept else "")
         result = self.run(command, *[path] * (2 if kept else 1), sudo=sudo, stdin=text)
         if not result.ok:
-            raise FileTrouble(f"{self.name}: {_complaint(result.stderr)}")
+            raise FileTrouble(f"{self.name}: {_complaint(result)}")
         if kept and result.stdout.rstrip("\n") != text.rstrip("\n"):
             raise FileTrouble(
                 f"{self.name}: {path} reads back {result.stdout.rstrip()!r}",
@@ -188,7 +188,7 @@ class Board:
             return False
         folder = self.run("mkdir -p -- %s", PurePosixPath(remote).parent)
         if not folder.ok:
-            raise FileTrouble(f"{self.name}: {_complaint(folder.stderr)}")
+            raise FileTrouble(f"{self.name}: {_complaint(folder)}")
         self._transport.put(source, remote, mode=mode)
         return True
 
@@ -300,7 +300,6 @@ def _with_environment(command: str, env: Mapping[str, str]) -> str:
     return settings + command
 
 
-def _complaint(stderr: str) -> str:
+def _complaint(result: Result) -> str:
     """What a tool complained of, without the tool's own name before it."""
-    last = stderr.strip().splitlines()[-1] if stderr.strip() else "no reason given"
-    return last.split(": ", 1)[-1]
+    return result.complaint.split(": ", 1)[-1]

@@ -73,8 +73,15 @@ set -- "$1"/*-"$2"
 [ -d "$1" ] || { echo "the journal has no entry of it any more" >&2; exit 1; }
 """
 
+# Away with what is struck out, and with what a session left that died over an entry. Nobody is
+# at it now, for whoever is holds the lock.
+_TIDY = """
+rm -rf "$1"/.new.* "$1"/.done.*
+rmdir "$1" "${1%/*}" 2>/dev/null || :
+"""
+
 # Every step may be cut short and done again: the entry goes only when all is as it was.
-_UNDO = """
+_UNDO = f"""
 set -- "$1" "$2" "$1"/*-"$2"
 [ -d "$3" ] || exit 0
 cd "$3"
@@ -87,23 +94,14 @@ for other in "$1"/[0-9]*; do
     read -r changed <"$other/subject"
     if [ "$later" = yes ] && [ "$changed" = "$subject" ]; then
         cat "$other/what" >&2
-        exit 76
+        exit {_NEWER}
     fi
     if [ "$other" = "$3" ]; then later=yes; fi
 done
 if [ "$lasting" = yes ] || [ "$boot" = "$now" ]; then sh -eu ./undo; fi
 cd /
 mv -T "$3" "$1/.done.$2"
-rm -rf "$1"/.done.*
-rmdir "$1" "${1%/*}" 2>/dev/null || :
-"""
-
-# What a session left that died while it wrote or struck out an entry. Nobody is at it now,
-# for whoever is holds the lock.
-_TIDY = """
-rm -rf "$1"/.new.* "$1"/.done.*
-rmdir "$1" "${1%/*}" 2>/dev/null || :
-"""
+{_TIDY}"""
 
 _LIST = f"""
 for entry in {FOLDER}/[0-9]*; do
@@ -177,7 +175,7 @@ def record(
     noted = as_root(board, _RECORD, FOLDER, *words, script, key, *keep)
     if not noted.ok:
         raise TuningError(
-            f"{board.name} cannot note a change in {FOLDER}: {_last(noted.stderr)}",
+            f"{board.name} cannot note a change in {FOLDER}: {noted.complaint}",
             expected="room there, and root's rights",
         )
 
@@ -197,11 +195,11 @@ def undo(board: Board, key: str, what: str = "the change") -> None:
     if result.exit_status == _NEWER:
         raise UndoFailed(
             f"{what} cannot be undone yet",
-            expected=f"this later change to be undone before: {_last(result.stderr)}",
+            expected=f"this later change to be undone before: {result.complaint}",
         )
     if not result.ok:
         raise UndoFailed(
-            f"{what} cannot be put back: {board.name} says {_last(result.stderr)!r}",
+            f"{what} cannot be put back: {board.name} says {result.complaint!r}",
             todo=f"look at {FOLDER} on the board",
         )
 
@@ -258,10 +256,6 @@ def as_root(board: Board, script: str, *args: object, timeout: float = 120.0) ->
             todo=f"labkit board run {board.name} fuser -v {_LOCK} --sudo",
         )
     return result
-
-
-def _last(said: str) -> str:
-    return (said.strip() or "no reason given").splitlines()[-1]
 
 
 def _put_back(number: int, path: str) -> str:

@@ -33,6 +33,11 @@ class Result(Shown):
         return self.exit_status == 0
 
     @property
+    def complaint(self) -> str:
+        """The last line of ``stderr``, where programs say why they ended."""
+        return (self.stderr.strip() or "no reason given").splitlines()[-1]
+
+    @property
     def lines(self) -> list[str]:
         """``stdout`` as lines, without their ends."""
         return self.stdout.splitlines()

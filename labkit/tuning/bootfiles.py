@@ -10,14 +10,13 @@ from __future__ import annotations
 import base64
 import difflib
 import re
-import shlex
 from abc import abstractmethod
 from collections.abc import Sequence
 
 from labkit.boards import Board
 from labkit.errors import TuningError
 from labkit.platforms.configtxt import ConfigTxt
-from labkit.tuning.change import Change, Plan
+from labkit.tuning.change import Change, Plan, replace
 
 __all__ = ["BootFileChange", "CommandLine", "ConfigSetting", "boot_folder"]
 
@@ -92,14 +91,8 @@ class BootFileChange(Change):
                 expected=".diff() to be looked at",
                 todo="make the change with confirmed=True",
             )
-        there, half = shlex.quote(path), shlex.quote(f"{path}.labkit")
-        data = base64.b64encode(after.encode(errors="surrogateescape")).decode()
-        # In one step, so that no power cut finds half a file.
-        write = (
-            f"cp -aL {there} {half}; echo {data} | base64 -d >{half}; sync -f {half}; "
-            f"mv -fT {half} {there}; sync -f {there}"
-        )
-        return Plan(path, write, ":", keep=(path,), lasting=True)
+        apply = replace(path, after.encode(errors="surrogateescape"))
+        return Plan(path, apply, ":", keep=(path,), lasting=True)
 
     def _text(self, path: str) -> str:
         # As bytes: an editor's line ends, and what is no UTF-8, stay as they are.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+import base64
 import shlex
 import uuid
 from abc import ABC, abstractmethod
@@ -19,7 +19,7 @@ from labkit.shown import Shown
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Change", "Plan", "Together", "write"]
+__all__ = ["Change", "Plan", "Together", "replace", "write"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,20 @@ def write(value: object, path: str) -> str:
     tee names the kernel's reason where it refuses; a shell's own echo says "I/O error" always.
     """
     return f"echo {shlex.quote(str(value))} | tee {shlex.quote(path)} >/dev/null"
+
+
+def replace(path: str, content: bytes) -> str:
+    """A shell command that puts new content in a file's place, mode and owner as they were.
+
+    In one step, so that no power cut finds half a file; and in the place of what is there,
+    not into it, for that may be a link to somebody else's file.
+    """
+    there, half = shlex.quote(path), shlex.quote(f"{path}.labkit")
+    data = base64.b64encode(content).decode()
+    return (
+        f"[ ! -f {there} ] || cp -aL {there} {half}; echo {data} | base64 -d >{half}; "
+        f"sync -f {half}; mv -fT {half} {there}; sync -f {there}"
+    )
 
 
 class Change(Shown, ABC):
@@ -104,8 +118,7 @@ class Change(Shown, ABC):
             self._note(what, plan)
             done = journal.make(self.board, self._entry, plan.apply)
             if not done.ok:
-                said = (done.stderr.strip() or "no reason given").splitlines()[-1]
-                raise NotTaken(f"{self.board.name} refuses {what}: {said}")
+                raise NotTaken(f"{self.board.name} refuses {what}: {done.complaint}")
             if not self.lenient:
                 self._compare(what)
         except BaseException:
@@ -206,11 +219,11 @@ class Together(Change):
 
     def read(self) -> dict[str, str]:
         """See :meth:`Change.read`."""
-        return functools.reduce(lambda all_of, each: {**all_of, **each.read()}, self.changes, {})
+        return {name: value for each in self.changes for name, value in each.read().items()}
 
     def wanted(self) -> dict[str, str]:
         """See :meth:`Change.wanted`."""
-        return functools.reduce(lambda all_of, each: {**all_of, **each.wanted()}, self.changes, {})
+        return {name: value for each in self.changes for name, value in each.wanted().items()}
 
     @property
     def applied(self) -> bool:

@@ -21,9 +21,21 @@ from labkit.platforms import VirtualSpec
 from labkit.platforms.configtxt import ConfigTxt
 from labkit.virtual import programs
 
-__all__ = ["Boot", "decide", "decide_for", "imprint", "new_disk", "say", "write_device_tree"]
+__all__ = [
+    "TREE",
+    "Boot",
+    "decide",
+    "decide_for",
+    "imprint",
+    "new_disk",
+    "say",
+    "write_device_tree",
+]
 
 MODEL = "pi5"
+TREE = "board.dtb"
+"""The file with a machine's device tree, in its folder."""
+
 TITLE = "Raspberry Pi 5 Model B (virtual, QEMU)"
 
 _DISK_SECTORS = 65536  # of 512 bytes: 32 MiB
@@ -102,7 +114,7 @@ def imprint(recipe: VirtualSpec, boot: Boot) -> str:
 
 def write_device_tree(recipe: VirtualSpec, boot: Boot, folder: Path) -> Path:
     """QEMU's own device tree with the clocks added, in ``folder``; give the file."""
-    plain, source, target = folder / "qemu.dtb", folder / "board.dts", folder / "board.dtb"
+    plain, source, target = folder / "qemu.dtb", folder / "board.dts", folder / TREE
     _do(
         "qemu-system-aarch64",
         *("-M", f"{recipe.machine},dumpdtb={plain}", "-cpu", recipe.cpu),

@@ -101,7 +101,7 @@ class Qemu:
         require_free(port)
         line = [
             programs.command("qemu-system-aarch64"),
-            *self._powered(recipe, image),
+            *self._powered(recipe, image, memory),
             *("-drive", f"if=none,id=disk,file={self.folder / 'disk.qcow2'},cache=unsafe"),
             *("-netdev", f"user,id=net,hostfwd=tcp:127.0.0.1:{port}-:22"),
             *("-chardev", f"socket,id=wake,path={self.socket('wake')},server=on,wait=off"),
@@ -118,14 +118,20 @@ class Qemu:
             except (OSError, VirtualError) as broken:
                 raise self.failure("QEMU cannot read the snapshot") from broken
 
-    def _powered(self, recipe: VirtualSpec, image: Image) -> list[str]:
-        """The words of the hardware, after the firmware has had its turn."""
+    def _powered(self, recipe: VirtualSpec, image: Image, memory: Path | None) -> list[str]:
+        """The words of the hardware, after the firmware has had its turn.
+
+        A machine that goes on from ``memory`` has its device tree: it lies beside it.
+        """
         if not recipe.firmware:
             return hardware(recipe, image, None)
         disk = self.folder / "firmware.img"
         boot = firmware.decide_for(disk)
         firmware.say(boot)
-        tree = firmware.write_device_tree(recipe, boot, self.folder)
+        if memory:
+            tree = memory.with_name(firmware.TREE)
+        else:
+            tree = firmware.write_device_tree(recipe, boot, self.folder)
         drive = f"if=none,id=firmware,file={disk},format=raw,cache=unsafe"
         return [*hardware(recipe, image, boot), "-dtb", str(tree), "-drive", drive]
 

@@ -10,7 +10,8 @@ from labkit.errors import TuningError
 from labkit.plots import clocks
 from labkit.tuning import cpufreq
 from labkit.tuning.change import Change
-from labkit.tuning.cpufreq import Governor, Limits, Policy
+from labkit.tuning.clocks import Governor, Limits
+from labkit.tuning.cpufreq import Policy
 from labkit.widgets.panel import Panel, button
 
 __all__ = ["GovernorPanel"]
@@ -33,7 +34,13 @@ class GovernorPanel(Panel):
     def __init__(self, board: Board) -> None:
         super().__init__(board)
         self.changes: list[Change] = []
-        self.policies = cpufreq.policies(board)
+        self.policies: list[Policy] = []
+        self.missing = ""
+        """What the board lacks, where it has no clocks to govern."""
+        try:
+            self.policies = cpufreq.require(board)
+        except TuningError as missing:
+            self.missing = str(missing)
         self.loadable = cpufreq.loadable(board) if self.policies else []
         self.seen: list[tuple[float, int, int]] = []
 
@@ -72,7 +79,7 @@ class GovernorPanel(Panel):
     def text(self) -> str:
         """See :meth:`Panel.text`."""
         if not self.policies:
-            return f"{self.title} panel: {self._missing()}"
+            return f"{self.title} panel: {self.missing}"
         return f"{self.title} panel of {self.board.name}\n" + "\n".join(
             f"{each.name}: processors {', '.join(map(str, each.cpus))}; {_told(each)}; "
             f"governors {', '.join(each.governors)}"
@@ -94,7 +101,7 @@ class GovernorPanel(Panel):
         import ipywidgets as widgets
 
         if not self.policies:
-            return [widgets.HTML(self._missing())]
+            return [widgets.HTML(self.missing)]
         wide = widgets.Layout(width="320px")
         self._choice = widgets.Dropdown(
             options=[(f"{p.name} (processors {_span(p)})", p.name) for p in self.policies],
@@ -186,13 +193,6 @@ class GovernorPanel(Panel):
 
     def _state(self, name: str) -> str:
         return f"{name}: {_told(self._policy(name))}"
-
-    def _missing(self) -> str:
-        try:
-            cpufreq.require(self.board)
-        except TuningError as missing:
-            return str(missing)
-        return ""
 
 
 def _told(policy: Policy) -> str:

@@ -32,18 +32,15 @@ class _RunsPanel(Panel):
         """The plot of all runs: what Go had of the system, a line a run. None before the first."""
         import pandas as pd
 
+        named = {f"{number}. {run.label}": run for number, run in enumerate(self.runs, start=1)}
         frames = [
-            run.heap.assign(label=f"{number}. {run.label}", mib=run.heap["system_mib"])
-            for number, run in enumerate(self.runs, start=1)
+            run.heap.assign(label=label, mib=run.heap["system_mib"])
+            for label, run in named.items()
             if len(run.heap)
         ]
         if not frames:
             return None
-        killed = {
-            f"{number}. {run.label}"
-            for number, run in enumerate(self.runs, start=1)
-            if run.run.result != "success"
-        }
+        killed = {label for label, run in named.items() if run.run.result != "success"}
         return memory(pd.concat(frames), emulated=self.board.emulated, killed=killed)
 
     def text(self) -> str:

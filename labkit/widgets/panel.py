@@ -69,7 +69,7 @@ class Panel(Shown, ABC):
         self.closed = True
         self.pause()
         if self._box is not None:
-            self._box.close_all()
+            _close(self._box)
             self._box = None
 
     @property
@@ -134,10 +134,10 @@ class Panel(Shown, ABC):
                 border="1px solid #bbb", padding="6px 12px 10px", max_width="900px"
             )
             rows = [widgets.HTML(head), *self._controls()]
-            self._box = _Box(rows, layout)
+            self._box = widgets.VBox(rows, layout=layout)
             self._box.add_class("labkit-panel")
             self.watch()
-        return self._box.widget
+        return self._box
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         if os.environ.get(AS_TEXT) == "text" or self.closed:
@@ -149,24 +149,11 @@ class Panel(Shown, ABC):
         return self.text()
 
 
-class _Box:
-    """A column of widgets that can be closed with all that is in it."""
-
-    def __init__(self, rows: list[Any], layout: Any) -> None:
-        import ipywidgets as widgets
-
-        self.widget = widgets.VBox(rows, layout=layout)
-
-    def add_class(self, name: str) -> None:
-        self.widget.add_class(name)
-
-    def close_all(self) -> None:
-        def close(widget: Any) -> None:
-            for child in getattr(widget, "children", ()):
-                close(child)
-            widget.close()
-
-        close(self.widget)
+def _close(widget: Any) -> None:
+    """Close a widget with all that is in it."""
+    for child in getattr(widget, "children", ()):
+        _close(child)
+    widget.close()
 
 
 def button(text: str, does: Any, *, style: str = "", tip: str = "") -> Any:

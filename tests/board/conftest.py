@@ -121,8 +121,18 @@ def board(board_name):
     VirtualMachine(board_name).down()
 
 
+@pytest.fixture(scope="session")
+def pi():
+    """A virtual Raspberry Pi 5; what a test changes there, it undoes or resets."""
+    name = "raspberry-pi-5@test"
+    with labkit.open_board(name) as opened:
+        yield opened
+    VirtualMachine(name).down()
+
+
 def pytest_collection_modifyitems(items):
     """Whoever is the first to need a board may wait for the image: ten minutes and no more."""
     for item in items:
-        if "board" in getattr(item, "fixturenames", ()) and not item.get_closest_marker("timeout"):
+        needs = {"board", "pi"} & set(getattr(item, "fixturenames", ()))
+        if needs and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(600))

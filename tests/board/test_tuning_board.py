@@ -2,23 +2,11 @@
 
 import pytest
 
-import labkit
 from labkit import tuning
 from labkit.bench import allocate
 from labkit.errors import NotTaken, TuningError
 from labkit.tuning import ConfigSetting, CpuSet, Governor, InstalledUnit, Limits, Tunable, Unit
-from labkit.virtual import VirtualMachine
 from labkit.widgets import GovernorPanel, MemoryPanel, UnitPanel
-
-NAME = "raspberry-pi-5@tuning"
-pytestmark = pytest.mark.timeout(600)
-
-
-@pytest.fixture(scope="module")
-def pi():
-    with labkit.open_board(NAME) as opened:
-        yield opened
-    VirtualMachine(NAME).down()
 
 
 def test_a_policy_tells_all_of_its_clocks_in_khz(pi):

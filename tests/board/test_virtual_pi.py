@@ -8,18 +8,7 @@ import labkit
 from labkit.errors import VirtualError
 from labkit.virtual import VirtualMachine
 
-NAME = "raspberry-pi-5@test"
 POLICY = "/sys/devices/system/cpu/cpufreq/policy0"
-
-
-@pytest.fixture(scope="module")
-def pi():
-    with labkit.open_board(NAME) as opened:
-        yield opened
-    VirtualMachine(NAME).down()
-
-
-pytestmark = pytest.mark.timeout(600)
 
 
 def test_it_is_four_cortex_a76_with_16_kib_pages_and_says_that_it_is_none_of_silicon(pi):
@@ -98,8 +87,8 @@ def test_a_line_that_names_no_console_takes_nothing_from_a_board_switched_off_in
     pi.write("/boot/firmware/cmdline.txt", "quiet console=tty1 root=PARTUUID=4e1f\n", sudo=True)
     pi.reboot()
     pi.run("systemctl poweroff", sudo=True)
-    eventually(lambda: not VirtualMachine(NAME).running, within=60)
-    with labkit.open_board(NAME) as again:
+    eventually(lambda: not VirtualMachine(pi.name).running, within=60)
+    with labkit.open_board(pi.name) as again:
         assert again.read("/home/lab/note") == "and here"
 
 
@@ -107,10 +96,10 @@ def test_a_line_that_names_no_console_takes_nothing_from_a_board_switched_off_in
 def test_a_board_switched_off_from_inside_is_switched_on_again_with_its_disk(pi, eventually):
     pi.write("/home/lab/note", "here too")
     pi.run("systemctl poweroff", sudo=True)
-    machine = VirtualMachine(NAME)
+    machine = VirtualMachine(pi.name)
     eventually(lambda: not machine.running, within=60)
     assert machine.qemu.was_switched_off
-    with labkit.open_board(NAME) as again:
+    with labkit.open_board(pi.name) as again:
         assert again.read("/home/lab/note") == "here too"
 
 

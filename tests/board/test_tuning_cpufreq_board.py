@@ -2,22 +2,11 @@
 
 import pytest
 
-import labkit
 from labkit import tuning
 from labkit.errors import NotTaken, TuningError
 from labkit.tuning import Governor, Limits, Tunable
-from labkit.virtual import VirtualMachine
 
-NAME = "raspberry-pi-5@clocks"
 ROOT = "/sys/devices/system/cpu/cpufreq"
-pytestmark = pytest.mark.timeout(600)
-
-
-@pytest.fixture(scope="module")
-def pi():
-    with labkit.open_board(NAME) as opened:
-        yield opened
-    VirtualMachine(NAME).down()
 
 
 def test_thresholds_that_would_cross_on_their_way_back_come_back(pi):
