@@ -1,9 +1,12 @@
 """What all tests share: nothing of the user's own is read, and waiting is for a condition."""
 
+import sys
 import time
 from pathlib import Path
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -27,6 +30,20 @@ def eventually():
             time.sleep(0.02)
 
     return wait
+
+
+@pytest.fixture(scope="module")
+def shell():
+    """A real IPython with the extension, and no history file."""
+    main = sys.modules["__main__"]
+    InteractiveShell.clear_instance()
+    made = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
+    made.run_line_magic("load_ext", "labkit")
+    yield made
+    made.reset(new_session=False)
+    InteractiveShell.clear_instance()
+    # IPython puts a module of its own there, which multiprocessing cannot tell to a child.
+    sys.modules["__main__"] = main
 
 
 @pytest.fixture(scope="session")

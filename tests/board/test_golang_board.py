@@ -6,8 +6,6 @@ import tracemalloc
 from contextlib import contextmanager
 
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
-from traitlets.config import Config
 
 from labkit.errors import CommandTimeout, FileTrouble, GoError, OutputFlood, ToolchainError
 from labkit.golang import (
@@ -77,15 +75,11 @@ RAISED = (
 
 
 @pytest.fixture
-def shell(board):
-    """A real IPython with the extension and the board in it."""
-    InteractiveShell.clear_instance()
-    made = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
-    made.run_line_magic("load_ext", "labkit")
-    made.user_ns["board"] = board
-    yield made
-    made.reset(new_session=False)
-    InteractiveShell.clear_instance()
+def shell(shell, board):
+    """A real IPython with the board in it, and nothing of the test before."""
+    shell.reset(new_session=False)
+    shell.user_ns["board"] = board
+    return shell
 
 
 @pytest.fixture

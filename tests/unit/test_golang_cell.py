@@ -6,24 +6,11 @@ What it does on a board is in tests/board/test_golang_board.py.
 import re
 
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
-from traitlets.config import Config
 
 from labkit.errors import BuildFailed, GoError, ToolchainError
 from labkit.golang import Binary
 
 HELLO = 'package main\n\nfunc main() {\n\tprintln("hello")\n}\n'
-
-
-@pytest.fixture(scope="module")
-def shell():
-    """A real IPython with the extension, and no history file."""
-    InteractiveShell.clear_instance()
-    made = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
-    made.run_line_magic("load_ext", "labkit")
-    yield made
-    made.reset(new_session=False)
-    InteractiveShell.clear_instance()
 
 
 def run(shell, line, program):
