@@ -224,15 +224,9 @@ class Qemu:
         """The process, if it is one and is QEMU: numbers are used again."""
         try:
             number = int((self.folder / "qemu.pid").read_text())
-            called = subprocess.run(
-                ["ps", "-o", "command=", "-p", str(number)],
-                capture_output=True,
-                text=True,
-                check=False,
-            ).stdout
         except (OSError, ValueError):
             return None
-        return number if str(self.folder) in called else None
+        return number if str(self.folder) in _asked(number, "command") else None
 
 
 def free_port() -> int:
@@ -279,9 +273,15 @@ def _ended(process: int, *, within: float) -> bool:
     while time.monotonic() < until:
         with suppress(ChildProcessError):
             os.waitpid(process, os.WNOHANG)  # ours, if we started it: do not leave a zombie
-        try:
-            os.kill(process, 0)
-        except ProcessLookupError:
+        state = _asked(process, "stat")
+        # A zombie (Z) is gone too: the process that started it just has not asked for it yet.
+        if not state or state.startswith("Z"):
             return True
         time.sleep(0.02)
     return False
+
+
+def _asked(process: int, what: str) -> str:
+    """What ps says of a process, whole (-ww); nothing where there is none."""
+    line = ["ps", "-ww", "-o", f"{what}=", "-p", str(process)]
+    return subprocess.run(line, capture_output=True, text=True, check=False).stdout.strip()

@@ -1,5 +1,7 @@
 """The life of a virtual board: pristine after a reset, alone on its disk, found by everyone."""
 
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -124,6 +126,15 @@ def test_a_killed_machine_is_lost_and_comes_back_without_cleaning(two):
         assert board.read_many(["/home/lab/mark"]) == {}
 
 
+def test_a_machine_that_hangs_is_ended_too_whatever_the_terminals_width(two, monkeypatch, ended):
+    monkeypatch.setenv("COLUMNS", "80")  # ps cuts its lines there, unless told
+    labkit.open_board(A).close()
+    process = int((VirtualMachine(A).folder / "qemu.pid").read_text())
+    os.kill(process, signal.SIGSTOP)
+    VirtualMachine(A).down()
+    assert ended(process)
+
+
 def test_a_board_taken_down_is_gone_and_so_are_its_files(two, ended):
     machine = VirtualMachine(A)
     labkit.open_board(A).close()
@@ -146,6 +157,22 @@ def test_a_reboot_is_another_boot_of_the_same_disk(two):
         assert boot_id(board) != before
         assert board.read("/home/lab/mark") == "before\n"
         assert board.address == address
+
+
+@pytest.mark.slow
+def test_a_machine_is_off_though_the_process_that_started_it_does_not_ask_for_it(two):
+    VirtualMachine(A).down()
+    program = f"import labkit; labkit.open_board({A!r}); print('up', flush=True); input()"
+    line = [sys.executable, "-c", program]
+    starter = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert starter.stdout.readline() == "up\n"
+    with labkit.open_board(A) as board:
+        before = boot_id(board)
+        board.check("(sleep 1; systemctl reboot) >/dev/null 2>&1 &", sudo=True)
+    VirtualMachine(A).power_cycle(timeout=60)  # QEMU stays on as the starter's zombie
+    with labkit.open_board(A) as board:
+        assert boot_id(board) != before
+    starter.communicate("go\n", timeout=10)
 
 
 @pytest.mark.slow
