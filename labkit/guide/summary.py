@@ -46,7 +46,8 @@ class Row:
     @property
     def judged(self) -> str:
         """The verdicts, for people to read: ``3 holds, 2 fails``."""
-        return ", ".join(f"{n} {outcome}" for outcome, n in self.verdicts.items() if n)
+        counts = ((outcome, self.verdicts.get(outcome, 0)) for outcome in OUTCOMES)
+        return ", ".join(f"{n} {outcome}" for outcome, n in counts if n)
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,13 @@ class Summary:
         return f"{', '.join(counts)} in {sum(row.seconds for row in self.rows):.0f} s"
 
     @property
+    def judged(self) -> str:
+        """All verdicts of the run, in one line; empty where there are none."""
+        totals = {o: sum(row.verdicts.get(o, 0) for row in self.rows) for o in OUTCOMES}
+        told = [f"{OUTCOMES[outcome]} {outcome} {n}" for outcome, n in totals.items() if n]
+        return f"{sum(totals.values())} verdicts: {', '.join(told)}" if told else ""
+
+    @property
     def next_step(self) -> str:
         """What to read now: the first notebook that went wrong, or the summary."""
         wrong = (self._result(row) for row in self.rows if row.outcome in ("failed", "stopped"))
@@ -111,15 +119,19 @@ class Summary:
         from rich.text import Text
 
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for name in ("notebook", "outcome", "cells", "seconds", "verdicts"):
-            number = name in ("cells", "seconds")
-            table.add_column(name, justify="right" if number else "left", overflow="fold")
+        numbers = ("cells", "seconds", *OUTCOMES.values())
+        for name in ("notebook", "outcome", *numbers):
+            justify: Literal["left", "right"] = "right" if name in numbers else "left"
+            table.add_column(name, justify=justify, overflow="fold")
         for row in self.rows:
-            table.add_row(*(Text(text) for text in _shown(row)[:-1]))
+            path, *told = _shown(row)[:4]  # without its folder it fits on a terminal's line
+            counts = (str(row.verdicts.get(outcome) or "") for outcome in OUTCOMES)
+            table.add_row(*(Text(text) for text in (Path(path).name, *told, *counts)))
         console = Console(highlight=False)
         console.print(table)
         why = [f"{row.notebook}: {row.message}" for row in self.rows if row.message]
-        for line in (*why, *([""] if why else []), self.context, self.totals, self.next_step):
+        ends = filter(None, (self.context, self.judged, self.totals, self.next_step))
+        for line in (*why, *([""] if why else []), *ends):
             console.print(Text(line), soft_wrap=True)
 
     def _result(self, row: Row) -> Path:
@@ -128,6 +140,7 @@ class Summary:
     def _markdown(self) -> str:
         lines = [
             *(f"# Run on {self.platform}", "", self.context, "", self.totals, ""),
+            *([self.judged, ""] if self.judged else []),
             "| notebook | outcome | cells | seconds | verdicts | message |",
             "|---|---|--:|--:|---|---|",
         ]

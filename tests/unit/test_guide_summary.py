@@ -74,6 +74,33 @@ def test_the_table_ends_with_the_next_step(tmp_path, monkeypatch, capsys):
     assert out.endswith("Read 01/1.1-barriers.ipynb\n")
 
 
+def test_the_table_of_the_whole_guide_fits_on_a_terminal(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    long = "01-foundations/1.3-preemption-and-pointers"
+    counts = {"not testable here": 1, "fails": 41, "holds": 2}
+    summary(tmp_path, Row(long, "passed", 43, 197.8, counts), PASSED).show()
+    table = capsys.readouterr().out.splitlines()[:5]
+    assert all(len(line.rstrip()) <= 80 for line in table)
+    assert table[1].split() == ["notebook", "outcome", "cells", "seconds", "✓", "✗", "½", "?"]
+    assert table[3].split() == [
+        "1.3-preemption-and-pointers",
+        "✓",
+        "passed",
+        "43",
+        "197.8",
+        "2",
+        "41",
+        "1",
+    ]
+
+
+def test_all_verdicts_of_a_run_are_added_up(tmp_path):
+    other = Row("2.2", "passed", 3, 1, {"not testable here": 1, "holds": 4})
+    both = summary(tmp_path, PASSED, other)
+    assert both.judged == "8 verdicts: ✓ holds 6, ✗ fails 1, ? not testable here 1"
+    assert summary(tmp_path, FAILED).judged == ""
+
+
 def test_all_passed_leads_to_the_summary(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert summary(tmp_path, PASSED).next_step == "Read summary.md"
