@@ -43,6 +43,7 @@ def cumulative(values: pd.DataFrame, *, axis: str, emulated: bool) -> Picture:
         half = mine.iloc[(len(mine) - 1) // 2]
         told.append(f"{label}: half at most {half:.3g}, all at most {mine.iloc[-1]:.3g}.")
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")  # 0.1 rather than ten to the minus first
     axes.set_xlabel(axis)
     axes.set_ylabel("share of the wake-ups")
     axes.set_ylim(0, 1.02)

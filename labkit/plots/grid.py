@@ -57,7 +57,7 @@ def truth_table(
     """Draw words as a grid, one colour a word, with the word in each square.
 
     ``meaning`` gives each word of the frame what it stands for, in the legend's order, at most
-    six of them; ``label`` says what the squares tell.
+    six of them; ``label`` says what the squares tell. The word ``–`` stays pale: nothing there.
 
     >>> import pandas as pd
     >>> seen = pd.DataFrame({"1.21": ["refused"]}, index=["GOARM=8"])
@@ -68,19 +68,18 @@ def truth_table(
     from matplotlib.patches import Patch
 
     words = list(meaning)
+    colours = ["0.93" if word == "–" else COLOURS[index] for index, word in enumerate(words)]
     figure = new_figure(height=1.7 + 0.36 * len(frame), emulated=False)
     axes = figure.subplots()
     codes = frame.map(words.index).to_numpy()
-    axes.imshow(
-        codes, cmap=ListedColormap(COLOURS[: len(words)]), vmin=0, vmax=len(words), aspect="auto"
-    )
+    axes.imshow(codes, cmap=ListedColormap(colours), vmin=0, vmax=len(words), aspect="auto")
     for row, line in enumerate(frame.to_numpy()):
         for column, word in enumerate(line):
             text = axes.text(column, row, word, ha="center", va="center", fontsize=8)
             text.set_bbox(_PALE)  # legible on each of the colours
     patches = [
-        Patch(color=COLOURS[index], label=f"{word}: {meaning[word]}")
-        for index, word in enumerate(words)
+        Patch(color=colour, label=f"{word}: {meaning[word]}")
+        for word, colour in zip(words, colours, strict=True)
     ]
     axes.legend(handles=patches, loc="lower left", bbox_to_anchor=(0, 1.02), frameon=False)
     _frame_axes(axes, frame, title)
