@@ -24,7 +24,10 @@ def refresh(path: Path) -> None:
     """Run one notebook and keep in its file the outputs of the cells that are compared."""
     notebook: Any = nbformat.read(path, as_version=4)
     NotebookClient(
-        notebook, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}
+        notebook,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(path.parent)}},
+        store_widget_state=False,
     ).execute()
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)  # times

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -61,6 +61,10 @@ done
 }} 2>/dev/null
 wait $run
 printf %s "$samples"
+journalctl --sync 2>/dev/null
+journalctl -qb -o cat -u $name --since @$began 2>/dev/null | while IFS= read -r line; do
+    echo "{_MARK} journal $line"
+done
 """
 
 
@@ -73,7 +77,8 @@ class UnitRun(Shown):
     (``memory.events/oom_kill``, ``memory.peak`` in bytes, ``cpu.stat/throttled_usec``,
     ``memory.stat/workingset_refault_file``, pages of files that were taken away and read again).
     ``memory`` has a row a sample: ``seconds``, ``mib`` (memory.current), and how often by then
-    the limits ``high`` and ``max`` had been met and ``oom_kill`` had struck.
+    the limits ``high`` and ``max`` had been met and ``oom_kill`` had struck. ``journal`` is what
+    systemd and the kernel noted of the unit meanwhile, a line each.
     """
 
     unit: Unit
@@ -81,6 +86,7 @@ class UnitRun(Shown):
     complaints: str
     counters: Mapping[str, str]
     memory: pd.DataFrame
+    journal: Sequence[str]
     seconds: float
 
     @property
@@ -132,8 +138,9 @@ def run_unit(
     words += [f"--setenv={key}={value}" for key, value in unit.environment.items()]
     command = [word.replace("$", "$$") for word in unit.command]
     script = (
-        f"cd /; {shlex.join([*words, '--', *command])} & run=$!\n"
-        f"group=/sys/fs/cgroup/system.slice/{name}.service every={every:g}\n{_SAMPLE}"
+        f"cd /; began=$EPOCHREALTIME name={name}.service every={every:g}\n"
+        f"{shlex.join([*words, '--', *command])} & run=$!\n"
+        f"group=/sys/fs/cgroup/system.slice/$name\n{_SAMPLE}"
     )
     done = board.run("LC_ALL=C exec bash -c %s", script, sudo=True, timeout=limit + 60)
     run = _observed(unit, done.stdout, done.stderr, done.seconds)
@@ -148,7 +155,8 @@ def _observed(unit: Unit, out: str, err: str, seconds: float) -> UnitRun:
 
     counters: dict[str, str] = {}
     samples: list[list[str]] = []
-    printed = []
+    journal: list[str] = []
+    printed: list[str] = []
     for line in out.splitlines():
         before, mark, rest = line.partition(f"{_MARK} ")
         if not mark:
@@ -159,6 +167,8 @@ def _observed(unit: Unit, out: str, err: str, seconds: float) -> UnitRun:
         key, _, value = rest.partition(" ")
         if key == "sample":
             samples.append(value.split())
+        elif key == "journal":
+            journal.append(value)
         else:
             counters[key] = value
     columns = ["seconds", "mib", "high", "max", "oom_kill"]
@@ -166,4 +176,4 @@ def _observed(unit: Unit, out: str, err: str, seconds: float) -> UnitRun:
     memory["seconds"] -= memory["seconds"].min()
     memory["mib"] /= 2**20
     typed = memory.astype(dict.fromkeys(columns[2:], int))
-    return UnitRun(unit, "\n".join(printed), err.strip(), counters, typed, seconds)
+    return UnitRun(unit, "\n".join(printed), err.strip(), counters, typed, journal, seconds)

@@ -66,6 +66,8 @@ def test_what_became_of_a_unit_is_told(board, left_alone):
     assert run.count("memory.max") == 64 << 20
     assert 0 < run.count("memory.peak") < 64 << 20
     assert run.count("memory.events/oom_kill") == 0
+    assert run.journal[0].startswith("Started labkit-run.service")
+    assert run.journal[-1] == "labkit-run.service: Failed with result 'exit-code'."
 
 
 def test_a_program_that_needs_more_than_its_limit_is_kept_within_it(board, left_alone):

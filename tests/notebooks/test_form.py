@@ -14,8 +14,13 @@ NOTEBOOKS = find()
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=[each.name for each in NOTEBOOKS])
-def cells(request):
-    return nbformat.read(request.param.path, as_version=4).cells
+def notebook(request):
+    return nbformat.read(request.param.path, as_version=4)
+
+
+@pytest.fixture
+def cells(notebook):
+    return notebook.cells
 
 
 def code(cells):
@@ -42,6 +47,10 @@ def test_only_the_outputs_that_are_compared_are_kept(cells):
     for cell in code(cells):
         compared = COMPARED in cell.metadata.get("tags", [])
         assert bool(cell.outputs) == compared, cell.source
+
+
+def test_it_keeps_nothing_of_the_machine_it_was_run_on(notebook):
+    assert set(notebook.metadata) == {"kernelspec"}
 
 
 def test_its_code_is_plain_python_with_no_magic_and_no_trailing_semicolon(cells):
