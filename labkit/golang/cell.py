@@ -95,14 +95,20 @@ class GoMagics(Magics):
 
 
 class _Printer:
-    """Prints what comes from the board as it comes; a letter may arrive in two pieces."""
+    """Prints what comes from the board as it comes; a letter may arrive in two pieces.
+
+    A stream is flushed only before the other one is written to, which keeps their order. A
+    notebook's kernel flushes by itself five times a second, and so a line that a program prints
+    in many pieces, as Go's ``println`` does, becomes one output and not many.
+    """
 
     def __init__(self) -> None:
         text = codecs.getincrementaldecoder("utf-8")
         self._streams = ((text("replace"), sys.stdout), (text("replace"), sys.stderr))
 
     def __call__(self, out: bytes, err: bytes) -> None:
-        for (decoder, stream), piece in zip(self._streams, (out, err), strict=True):
+        pairs = zip(self._streams, reversed(self._streams), (out, err), strict=True)
+        for (decoder, stream), (_, other), piece in pairs:
             if piece:
+                other.flush()
                 stream.write(decoder.decode(piece))
-                stream.flush()

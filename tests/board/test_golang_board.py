@@ -5,7 +5,9 @@ import time
 import tracemalloc
 from contextlib import contextmanager
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
 from labkit.errors import CommandTimeout, FileTrouble, GoError, OutputFlood, ToolchainError
 from labkit.golang import (
@@ -245,6 +247,26 @@ def test_a_cell_prints_what_the_program_prints(shell, capsys):
     assert said.out == "[a b] x\n[status 3]\n"
     assert said.err == "complained\n"
     assert shell.user_ns["told"].exit_status == 3
+
+
+def test_a_line_that_is_printed_in_pieces_is_one_output_of_a_notebook(board_name):
+    opened = f"%load_ext labkit\nimport labkit\nboard = labkit.open_board({board_name!r})"
+    printing = """%%go
+package main
+
+import "fmt"
+
+func main() {
+	println("one", 2, "three")
+	fmt.Println("four")
+	println("five")
+}
+"""
+    cells = [nbformat.v4.new_code_cell(text) for text in (opened, printing)]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    NotebookClient(notebook, kernel_name="python3").execute()
+    printed = [(each.name, each.text) for each in notebook.cells[1].outputs]
+    assert printed == [("stderr", "one 2 three\n"), ("stdout", "four\n"), ("stderr", "five\n")]
 
 
 def test_a_failing_program_is_an_error_of_the_cell_unless_it_may(shell, capsys):
