@@ -8,7 +8,7 @@ from __future__ import annotations
 import codecs
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TextIO
 
 from IPython.core.magic import Magics, cell_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
@@ -62,7 +62,8 @@ class GoMagics(Magics):
     def _run(self, told: Any, binary: Binary) -> None:
         board = self._board(told.board)
         env = dict(setting.partition("=")[::2] for setting in told.env)
-        result = run_on(board, binary, told.args, env, timeout=told.timeout, hear=_Printer())
+        with _Printer() as hear:
+            result = run_on(board, binary, told.args, env, timeout=told.timeout, hear=hear)
         self._keep(told.result, result)
         if not result.ok and not told.may_fail:
             raise GoError(
@@ -95,20 +96,55 @@ class GoMagics(Magics):
 
 
 class _Printer:
-    """Prints what comes from the board as it comes; a letter may arrive in two pieces.
+    """Prints what comes from the board as it comes, and lets no stream cut the other's line.
 
-    A stream is flushed only before the other one is written to, which keeps their order. A
-    notebook's kernel flushes by itself five times a second, and so a line that a program prints
-    in many pieces, as Go's ``println`` does, becomes one output and not many.
+    The two streams of a program arrive apart, and a Go ``println`` writes one line in many
+    pieces. While a line of one stream is unfinished, the other stream waits. A letter may
+    arrive in two pieces too.
+
+    A stream is flushed only before the other one is written to, which keeps their order; a
+    notebook's kernel flushes by itself five times a second. So many pieces become one output.
     """
 
     def __init__(self) -> None:
-        text = codecs.getincrementaldecoder("utf-8")
-        self._streams = ((text("replace"), sys.stdout), (text("replace"), sys.stderr))
+        self._streams = (_Stream(sys.stdout), _Stream(sys.stderr))
+
+    def __enter__(self) -> _Printer:
+        return self
 
     def __call__(self, out: bytes, err: bytes) -> None:
-        pairs = zip(self._streams, reversed(self._streams), (out, err), strict=True)
-        for (decoder, stream), (_, other), piece in pairs:
-            if piece:
-                other.flush()
-                stream.write(decoder.decode(piece))
+        for stream, piece in zip(self._streams, (out, err), strict=True):
+            stream.take(piece)
+        for stream, other in self._unfinished_first():
+            if not other.within_line:
+                other.file.flush()
+                stream.print()
+
+    def __exit__(self, *_: object) -> None:
+        for stream, other in self._unfinished_first():
+            other.file.flush()
+            stream.print()
+
+    def _unfinished_first(self) -> tuple[tuple[_Stream, _Stream], tuple[_Stream, _Stream]]:
+        out, err = self._streams
+        return ((err, out), (out, err)) if err.within_line else ((out, err), (err, out))
+
+
+class _Stream:
+    """One output stream of a program: where it goes, and what of it still waits."""
+
+    def __init__(self, file: TextIO) -> None:
+        self.file = file
+        self.within_line = False
+        """Whether what was printed last is the beginning of a line."""
+        self._waiting = ""
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def take(self, piece: bytes) -> None:
+        self._waiting += self._decoder.decode(piece)
+
+    def print(self) -> None:
+        if self._waiting:
+            self.file.write(self._waiting)
+            self.within_line = not self._waiting.endswith("\n")
+            self._waiting = ""

@@ -1,6 +1,7 @@
 """Go programs on a live board: shipped once, heard, ended where they must be, cleared away."""
 
 import gc
+import itertools
 import time
 import tracemalloc
 from contextlib import contextmanager
@@ -249,7 +250,7 @@ def test_a_cell_prints_what_the_program_prints(shell, capsys):
     assert shell.user_ns["told"].exit_status == 3
 
 
-def test_a_line_that_is_printed_in_pieces_is_one_output_of_a_notebook(board_name):
+def test_a_line_that_is_printed_in_pieces_is_whole_in_a_notebook(board_name):
     opened = f"%load_ext labkit\nimport labkit\nboard = labkit.open_board({board_name!r})"
     printing = """%%go
 package main
@@ -259,14 +260,19 @@ import "fmt"
 func main() {
 	println("one", 2, "three")
 	fmt.Println("four")
-	println("five")
 }
 """
     cells = [nbformat.v4.new_code_cell(text) for text in (opened, printing)]
     notebook = nbformat.v4.new_notebook(cells=cells)
     NotebookClient(notebook, kernel_name="python3").execute()
-    printed = [(each.name, each.text) for each in notebook.cells[1].outputs]
-    assert printed == [("stderr", "one 2 three\n"), ("stdout", "four\n"), ("stderr", "five\n")]
+    # Nothing but SSH decides which stream arrives first, and Jupyter cuts where it flushes.
+    streams = [each.name for each in notebook.cells[1].outputs]
+    assert [name for name, _ in itertools.groupby(streams)] in (
+        ["stdout", "stderr"],
+        ["stderr", "stdout"],
+    )
+    texts = "".join(each.text for each in notebook.cells[1].outputs)
+    assert texts in ("one 2 three\nfour\n", "four\none 2 three\n")
 
 
 def test_a_failing_program_is_an_error_of_the_cell_unless_it_may(shell, capsys):

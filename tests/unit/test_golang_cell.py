@@ -4,11 +4,13 @@ What it does on a board is in tests/board/test_golang_board.py.
 """
 
 import re
+import sys
 
 import pytest
 
 from labkit.errors import BuildFailed, GoError, ToolchainError
 from labkit.golang import Binary
+from labkit.golang.cell import _Printer
 
 HELLO = 'package main\n\nfunc main() {\n\tprintln("hello")\n}\n'
 
@@ -82,3 +84,42 @@ def test_the_help_names_every_option(shell):
     said = shell.find_cell_magic("go").__doc__
     for word in ("--go", "--goarm64", "--env", "--timeout", "--may-fail", "--result"):
         assert word in said
+
+
+class Recorder:
+    """Stands in for both of Python's output streams and keeps the order of what is written."""
+
+    def __init__(self, monkeypatch):
+        self.texts = []
+        for name in ("stdout", "stderr"):
+            monkeypatch.setattr(sys, name, self._Stream(name, self.texts))
+
+    class _Stream:
+        def __init__(self, name, texts):
+            self.name, self.texts = name, texts
+
+        def write(self, text):
+            self.texts.append((self.name, text))
+
+        def flush(self):
+            pass
+
+
+def test_no_stream_cuts_a_line_of_the_other(monkeypatch):
+    recorder = Recorder(monkeypatch)
+    with _Printer() as hear:
+        hear(b"", b"one 2")
+        hear(b"four\n", b"")
+        hear(b"", b" three\nfi")
+        hear(b"six\n", b"ve\n")
+        hear("sev\u00e9n".encode()[:4], b"")
+        hear("sev\u00e9n".encode()[4:], b"eight")
+    assert recorder.texts == [
+        ("stderr", "one 2"),
+        ("stderr", " three\nfi"),
+        ("stderr", "ve\n"),
+        ("stdout", "four\nsix\n"),
+        ("stdout", "sev"),
+        ("stdout", "\u00e9n"),
+        ("stderr", "eight"),
+    ]
