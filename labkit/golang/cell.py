@@ -117,13 +117,11 @@ class _Printer:
             stream.take(piece)
         for stream, other in self._unfinished_first():
             if not other.within_line:
-                other.file.flush()
-                stream.print()
+                stream.print(after=other)
 
     def __exit__(self, *_: object) -> None:
         for stream, other in self._unfinished_first():
-            other.file.flush()
-            stream.print()
+            stream.print(after=other)
 
     def _unfinished_first(self) -> tuple[tuple[_Stream, _Stream], tuple[_Stream, _Stream]]:
         out, err = self._streams
@@ -134,17 +132,18 @@ class _Stream:
     """One output stream of a program: where it goes, and what of it still waits."""
 
     def __init__(self, file: TextIO) -> None:
-        self.file = file
         self.within_line = False
         """Whether what was printed last is the beginning of a line."""
+        self._file = file
         self._waiting = ""
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def take(self, piece: bytes) -> None:
         self._waiting += self._decoder.decode(piece)
 
-    def print(self) -> None:
+    def print(self, after: _Stream) -> None:
         if self._waiting:
-            self.file.write(self._waiting)
+            after._file.flush()
+            self._file.write(self._waiting)
             self.within_line = not self._waiting.endswith("\n")
             self._waiting = ""

@@ -3,6 +3,7 @@
 What it does on a board is in tests/board/test_golang_board.py.
 """
 
+import io
 import re
 import sys
 
@@ -86,27 +87,28 @@ def test_the_help_names_every_option(shell):
         assert word in said
 
 
-class Recorder:
-    """Stands in for both of Python's output streams and keeps the order of what is written."""
+class Outputs:
+    """Python's two output streams as a notebook has them: what is flushed is one output."""
 
     def __init__(self, monkeypatch):
-        self.texts = []
+        self.shown = []
         for name in ("stdout", "stderr"):
-            monkeypatch.setattr(sys, name, self._Stream(name, self.texts))
+            monkeypatch.setattr(sys, name, self._Stream(name, self.shown))
 
-    class _Stream:
-        def __init__(self, name, texts):
-            self.name, self.texts = name, texts
-
-        def write(self, text):
-            self.texts.append((self.name, text))
+    class _Stream(io.StringIO):
+        def __init__(self, name, shown):
+            super().__init__()
+            self.kind, self.shown = name, shown
 
         def flush(self):
-            pass
+            if self.getvalue():
+                self.shown.append((self.kind, self.getvalue()))
+            self.seek(0)
+            self.truncate()
 
 
-def test_no_stream_cuts_a_line_of_the_other(monkeypatch):
-    recorder = Recorder(monkeypatch)
+def test_no_stream_cuts_a_line_of_the_other_and_pieces_are_one_output(monkeypatch):
+    outputs = Outputs(monkeypatch)
     with _Printer() as hear:
         hear(b"", b"one 2")
         hear(b"four\n", b"")
@@ -114,12 +116,9 @@ def test_no_stream_cuts_a_line_of_the_other(monkeypatch):
         hear(b"six\n", b"ve\n")
         hear("sev\u00e9n".encode()[:4], b"")
         hear("sev\u00e9n".encode()[4:], b"eight")
-    assert recorder.texts == [
-        ("stderr", "one 2"),
-        ("stderr", " three\nfi"),
-        ("stderr", "ve\n"),
-        ("stdout", "four\nsix\n"),
-        ("stdout", "sev"),
-        ("stdout", "\u00e9n"),
+    sys.stderr.flush()
+    assert outputs.shown == [
+        ("stderr", "one 2 three\nfive\n"),
+        ("stdout", "four\nsix\nsev\u00e9n"),
         ("stderr", "eight"),
     ]
