@@ -41,7 +41,7 @@ check: setup-dev
 
 # The outputs that nbval compares are committed; this takes them from a board anew.
 outputs: setup-dev
-	@$(VENV)/bin/python -m labkit.guide.outputs
+	@$(VENV)/bin/python -m labkit.guide.refresh_outputs
 
 clean:
 	-@$(LABKIT) board down --all

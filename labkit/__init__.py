@@ -11,20 +11,21 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from labkit.boards import Board, open_board
+from labkit.boards import Board
 from labkit.errors import LabError
-from labkit.virtual import borrowed_board  # and with it the maker of virtual boards
+from labkit.session import open_board
+from labkit.virtual import temporary_board
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["Board", "LabError", "__version__", "borrowed_board", "open_board"]
+__all__ = ["Board", "LabError", "__version__", "open_board", "temporary_board"]
 
 __version__ = version("labkit")
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """``%load_ext labkit`` in a notebook: the cell magic ``%%go``."""
-    from labkit.golang.cell import GoMagics
+    from labkit.golang.program.magic import GoMagics
 
     shell.register_magics(GoMagics)

@@ -4,38 +4,38 @@
 
     LabError
     ├── PlatformError           a platform is unknown, or its file is malformed
-    ├── ProgramMissing          a program labkit calls is not on this machine
+    ├── ToolNotFound          a program labkit calls is not on this machine
     ├── BoardError
     │   ├── BoardUnknown        no board and no platform has that name
     │   ├── InventoryError      the file of the user's own boards is malformed
     │   ├── BoardUnreachable    nothing answers at the board's address
-    │   ├── BoardLost           the link dropped; the next call connects again
+    │   ├── ConnectionLost           the link dropped; the next call connects again
     │   ├── HostKeyUnknown      first contact: the key waits for the user's word
     │   ├── HostKeyChanged      the board shows another key than last time
-    │   ├── LoginRefused        the board takes none of the user's keys
+    │   ├── AuthenticationFailed        the board takes none of the user's keys
     │   ├── SudoRefused         sudo asks for a password that was not given
-    │   ├── NotArm64            the machine is not a 64-bit Arm one
+    │   ├── UnsupportedArchitecture            the machine is not a 64-bit Arm one
     │   ├── NotVirtual          only a virtual board can be reset
-    │   ├── FileTrouble         a file on the board cannot be read or written
+    │   ├── RemoteFileError         a file on the board cannot be read or written
     │   ├── CommandFailed       a command ended with another status than 0
     │   └── CommandTimeout      a command outlived its time and was ended
     ├── VirtualError
-    │   ├── NoSpace             the cache folder has too little room
+    │   ├── DiskFull             the cache folder has too little room
     │   ├── ImageUnknown        no such image has been built or imported
     │   ├── ImageCorrupt        an image file is not what its manifest says
     │   ├── ImageBuildFailed    a step of the image build went wrong
-    │   ├── PortTaken           another program listens on the port asked for
+    │   ├── PortInUse           another program listens on the port asked for
     │   └── BootFailed          the machine ended or did not come up in time
     ├── GoError
     │   ├── ToolchainError      a Go version cannot be had, or its files are damaged
-    │   ├── GoFailed            the go command said no
+    │   ├── GoCommandFailed            the go command said no
     │   │   └── BuildFailed     a Go program does not compile
     │   ├── BinaryError         a file is not the program it was taken for
-    │   └── OutputFlood         a program printed more than it was allowed to
+    │   └── OutputLimitExceeded         a program printed more than it was allowed to
     ├── TuningError             a board has no such setting, or the value is no sensible one
-    │   ├── NotTaken            the board refuses a value, or makes another one of it
+    │   ├── ChangeRejected            the board refuses a value, or makes another one of it
     │   ├── UndoFailed          a change could not be put back; the board's journal knows how
-    │   └── JournalBusy         another session is changing the board
+    │   └── JournalLocked         another session is changing the board
     ├── KernelConfigError       a kernel configuration is missing or unreadable
     ├── ClaimError              a claim is unknown, or a verdict contradicts the table
     └── GuideError              a notebook, parameter or results folder is not usable
@@ -43,7 +43,7 @@
 Each is one line made of what was found, what was expected, and what to type next::
 
     >>> str(BoardError("no answer at 10.0.0.7:22", expected="an SSH server",
-    ...                todo="labkit board info pi"))
+    ...                hint="labkit board info pi"))
     'no answer at 10.0.0.7:22; expected an SSH server. Next: labkit board info pi'
 """
 
@@ -52,22 +52,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from labkit.boards.result import Result
+    from labkit.result import Result
 
 __all__ = [
+    "AuthenticationFailed",
     "BinaryError",
     "BoardError",
-    "BoardLost",
     "BoardUnknown",
     "BoardUnreachable",
     "BootFailed",
     "BuildFailed",
+    "ChangeRejected",
     "ClaimError",
     "CommandFailed",
     "CommandTimeout",
-    "FileTrouble",
+    "ConnectionLost",
+    "DiskFull",
+    "GoCommandFailed",
     "GoError",
-    "GoFailed",
     "GuideError",
     "HostKeyChanged",
     "HostKeyUnknown",
@@ -75,45 +77,47 @@ __all__ = [
     "ImageCorrupt",
     "ImageUnknown",
     "InventoryError",
-    "JournalBusy",
+    "JournalLocked",
     "KernelConfigError",
     "LabError",
-    "LoginRefused",
-    "NoSpace",
-    "NotArm64",
-    "NotTaken",
     "NotVirtual",
-    "OutputFlood",
+    "OutputLimitExceeded",
     "PlatformError",
-    "PortTaken",
-    "ProgramMissing",
+    "PortInUse",
+    "RemoteFileError",
     "SudoRefused",
+    "ToolNotFound",
     "ToolchainError",
     "TuningError",
     "UndoFailed",
+    "UnsupportedArchitecture",
     "VirtualError",
 ]
 
 
 class LabError(Exception):
-    """The root of the tree: what was *found*, what was *expected*, what to do (*todo*)."""
+    """The root of the tree.
 
-    def __init__(self, found: str, *, expected: str = "", todo: str = "") -> None:
-        self.found = found
+    ``message`` says what was found, ``expected`` what would have been right, ``hint`` the next
+    command to type.
+    """
+
+    def __init__(self, message: str, *, expected: str = "", hint: str = "") -> None:
+        self.message = message
         self.expected = expected
-        self.todo = todo
+        self.hint = hint
         super().__init__(self._line())
 
     def _line(self) -> str:
-        line = self.found
+        line = self.message
         if self.expected:
             line += f"; expected {self.expected}"
-        if self.todo:
-            line += f". Next: {self.todo}"
+        if self.hint:
+            line += f". Next: {self.hint}"
         return " ".join(line.splitlines())
 
     def _render_traceback_(self) -> list[str]:
-        """What Jupyter prints instead of a traceback: the user's mistake needs none."""
+        """What Jupyter prints instead of a traceback: a user's mistake needs none."""
         return [f"{type(self).__name__}: {self}"]
 
 
@@ -121,7 +125,7 @@ class PlatformError(LabError):
     """A platform is unknown, or its file is malformed."""
 
 
-class ProgramMissing(LabError):
+class ToolNotFound(LabError):
     """A program labkit calls is not on this machine."""
 
 
@@ -141,7 +145,7 @@ class BoardUnreachable(BoardError):
     """Nothing answers at the board's address."""
 
 
-class BoardLost(BoardError):
+class ConnectionLost(BoardError):
     """The link dropped; the next call connects again, once."""
 
 
@@ -153,7 +157,7 @@ class HostKeyChanged(BoardError):
     """The board shows another key than the one that was trusted."""
 
 
-class LoginRefused(BoardError):
+class AuthenticationFailed(BoardError):
     """The board takes none of the user's keys."""
 
 
@@ -161,7 +165,7 @@ class SudoRefused(BoardError):
     """sudo asks for a password that was not given, or refuses the one it got."""
 
 
-class NotArm64(BoardError):
+class UnsupportedArchitecture(BoardError):
     """The machine is not a 64-bit Arm one."""
 
 
@@ -169,7 +173,7 @@ class NotVirtual(BoardError):
     """Only a virtual board can be reset; this one is somebody's real machine."""
 
 
-class FileTrouble(BoardError):
+class RemoteFileError(BoardError):
     """A file on the board cannot be read or written, or did not keep what was written."""
 
 
@@ -193,7 +197,7 @@ class CommandTimeout(BoardError):
         super().__init__(
             f"{board}: `{result.command}` ran past {timeout:g} s and was ended",
             expected="it to be done by then",
-            todo="give it longer with timeout=SECONDS",
+            hint="give it longer with timeout=SECONDS",
         )
 
 
@@ -201,7 +205,7 @@ class VirtualError(LabError):
     """Anything that concerns the machines labkit makes itself."""
 
 
-class NoSpace(VirtualError):
+class DiskFull(VirtualError):
     """The cache folder has too little room."""
 
 
@@ -217,7 +221,7 @@ class ImageBuildFailed(VirtualError):
     """A step of the image build went wrong."""
 
 
-class PortTaken(VirtualError):
+class PortInUse(VirtualError):
     """Another program listens on the port asked for."""
 
 
@@ -233,20 +237,20 @@ class ToolchainError(GoError):
     """A Go version cannot be had here, or its files are damaged."""
 
 
-class GoFailed(GoError):
+class GoCommandFailed(GoError):
     """The go command ended with another status than 0; ``said`` holds its own words, whole."""
 
-    def __init__(self, found: str, *, said: str, expected: str = "", todo: str = "") -> None:
+    def __init__(self, found: str, *, said: str, expected: str = "", hint: str = "") -> None:
         self.said = said
-        super().__init__(found, expected=expected, todo=todo)
+        super().__init__(found, expected=expected, hint=hint)
 
     def _render_traceback_(self) -> list[str]:
         """What Jupyter prints: Go's own lines, which say in which file and line."""
-        todo = [f"Next: {self.todo}"] if self.todo else []
-        return [f"{type(self).__name__}:", *self.said.splitlines(), *todo]
+        hint = [f"Next: {self.hint}"] if self.hint else []
+        return [f"{type(self).__name__}:", *self.said.splitlines(), *hint]
 
 
-class BuildFailed(GoFailed):
+class BuildFailed(GoCommandFailed):
     """A Go program does not compile; the compiler's own words say where."""
 
 
@@ -254,7 +258,7 @@ class BinaryError(GoError):
     """A file is not the program it was taken for: not ELF, not arm64, without that function."""
 
 
-class OutputFlood(GoError):
+class OutputLimitExceeded(GoError):
     """A program printed more than it was allowed to, and was ended; ``result`` has the start."""
 
     def __init__(self, board: str, result: Result, limit: int) -> None:
@@ -262,7 +266,7 @@ class OutputFlood(GoError):
         super().__init__(
             f"{board}: {result.command} printed more than {limit / 2**20:g} MiB and was ended",
             expected="less",
-            todo="have it print less, or allow more with limit=BYTES",
+            hint="have it print less, or allow more with limit=BYTES",
         )
 
 
@@ -270,7 +274,7 @@ class TuningError(LabError):
     """A board has no such setting, or the value asked for is no sensible one."""
 
 
-class NotTaken(TuningError):
+class ChangeRejected(TuningError):
     """The board refuses a value, or makes another one of it."""
 
 
@@ -278,7 +282,7 @@ class UndoFailed(TuningError):
     """A change could not be put back; its entry in the board's journal stays."""
 
 
-class JournalBusy(TuningError):
+class JournalLocked(TuningError):
     """Another session is changing the board and does not come to an end."""
 
 

@@ -1,6 +1,6 @@
 """Measuring on a board: loads, wake-up latencies, memory over time."""
 
-from labkit.bench.latency import latencies, read_wakeups
-from labkit.bench.memory import Allocation, allocate, program_source
+from labkit.bench.memory import Allocation, allocate, source
+from labkit.bench.wakeup import latency_summary, parse_wakeups
 
-__all__ = ["Allocation", "allocate", "latencies", "program_source", "read_wakeups"]
+__all__ = ["Allocation", "allocate", "latency_summary", "parse_wakeups", "source"]

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 from labkit import golang
 from labkit.boards import Board
+from labkit.display import StrRepr
 from labkit.errors import TuningError
-from labkit.shown import Shown
-from labkit.tuning.runtime import GoSettings
+from labkit.tuning.gosettings import GoSettings
 from labkit.tuning.unit_runs import UnitRun, run_unit
 from labkit.tuning.units import Unit
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Allocation", "allocate", "program_source"]
+__all__ = ["Allocation", "allocate", "source"]
 
 
 @dataclass(frozen=True, repr=False)
-class Allocation(Shown):
+class Allocation(StrRepr):
     """One run of the allocation program.
 
     ``heap`` has a row a line the program printed: ``seconds``, ``heap_mib``, ``system_mib``
@@ -42,9 +42,9 @@ class Allocation(Shown):
         return f"{self.label}: {self.run.result}; {told}"
 
 
-def program_source() -> str:
+def source() -> str:
     """The Go program, as text."""
-    return files(__name__.rpartition(".")[0]).joinpath("allocate.go").read_text(encoding="utf-8")
+    return files("labkit.bench").joinpath("programs/allocate/main.go").read_text("utf-8")
 
 
 def allocate(
@@ -68,7 +68,7 @@ def allocate(
     import pandas as pd
 
     settings = settings or GoSettings()
-    there = golang.ship(board, golang.build(program_source(), name="allocate"))
+    there = golang.ship(board, golang.build(source(), name="allocate"))
     command = [there, str(hold), str(waste), "50"]
     unit = Unit(command, environment=settings.environment(), **(limits or {}))
     run = run_unit(board, unit, name="labkit-allocate", limit=seconds, anyway=anyway)

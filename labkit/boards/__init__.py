@@ -1,18 +1,7 @@
-"""Reaching a machine: what a board is, the ways to one, and which ones the user has."""
+"""Machines that labkit reaches: the board, its transports, and the user's own inventory."""
 
 from labkit.boards.board import Board, Machine
 from labkit.boards.facts import Facts
-from labkit.boards.opener import board_maker, open_board
-from labkit.boards.result import Result
-from labkit.boards.transport import Ended, Transport
+from labkit.boards.transport import RawResult, Transport
 
-__all__ = [
-    "Board",
-    "Ended",
-    "Facts",
-    "Machine",
-    "Result",
-    "Transport",
-    "board_maker",
-    "open_board",
-]
+__all__ = ["Board", "Facts", "Machine", "RawResult", "Transport"]

@@ -12,20 +12,21 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Protocol
 
-from labkit.boards.facts import Facts, read_facts
-from labkit.boards.files import FETCH_LIMIT, ODD_HERE, ODD_ROOT, file_digest, split_headed
-from labkit.boards.result import Result
+from labkit.boards.facts import FACTS_SCRIPT, Facts, parse_facts
+from labkit.boards.files import ABS_MARK, READ_LIMIT, REL_MARK, parse_head_output
 from labkit.boards.sudo import Sudo
-from labkit.boards.transport import Hear, Transport
+from labkit.boards.transport import OutputCallback, Transport
 from labkit.errors import (
-    BoardLost,
+    AuthenticationFailed,
     BoardUnreachable,
     CommandFailed,
     CommandTimeout,
-    FileTrouble,
-    LoginRefused,
+    ConnectionLost,
     NotVirtual,
+    RemoteFileError,
 )
+from labkit.files import sha256_file
+from labkit.result import Result
 
 __all__ = ["Board", "Machine"]
 
@@ -85,17 +86,17 @@ class Board:
         sudo: bool = False,
         env: Mapping[str, str] | None = None,
         stdin: str | bytes = b"",
-        hear: Hear | None = None,
+        on_output: OutputCallback | None = None,
     ) -> Result:
         """Run a shell command and give its :class:`Result`, whatever the exit status.
 
         Each ``%s`` in ``command`` takes one of ``args``, quoted for the shell: a space, a
         quote, a newline or a ``$()`` in it arrives as it is. With no ``args`` a ``%`` means
         itself. ``env`` adds variables, ``timeout`` is in seconds, ``sudo`` runs as root.
-        ``hear`` is called with new bytes of stdout and stderr while the command runs.
+        ``on_output`` is called with new bytes of stdout and stderr while the command runs.
 
         Raises :class:`CommandTimeout` (the command on the board has been ended),
-        :class:`SudoRefused`, :class:`BoardLost`.
+        :class:`SudoRefused`, :class:`ConnectionLost`.
 
         >>> board.run("cat %s", "/proc/sys/kernel/ostype").stdout   # doctest: +SKIP
         'Linux\\n'
@@ -105,7 +106,7 @@ class Board:
         to_shell = _with_environment(line, env or {})
         if sudo and self.facts.uid != 0:
             to_shell, told = self._sudo.words(to_shell, told, timeout)
-        ended = self._transport.run(to_shell, timeout=timeout, stdin=told, hear=hear)
+        ended = self._transport.run(to_shell, timeout=timeout, stdin=told, on_output=on_output)
         result = Result(
             line,
             ended.exit_status,
@@ -137,10 +138,10 @@ class Board:
     # -- files ------------------------------------------------------------------------
 
     def read(self, path: str, *, sudo: bool = False) -> str:
-        """The text of a file on the board (at most 64 MiB). Raises :class:`FileTrouble`."""
-        result = self.run("head -c %s -- %s", FETCH_LIMIT, path, sudo=sudo)
+        """The text of a file on the board (at most 64 MiB). Raises :class:`RemoteFileError`."""
+        result = self.run("head -c %s -- %s", READ_LIMIT, path, sudo=sudo)
         if not result.ok:
-            raise FileTrouble(f"{self.name}: {_complaint(result)}")
+            raise RemoteFileError(f"{self.name}: {_error_text(result)}")
         return result.stdout
 
     def read_many(self, paths: Iterable[str], *, sudo: bool = False) -> dict[str, str]:
@@ -151,26 +152,26 @@ class Board:
         wanted = list(dict.fromkeys(paths))
         if not wanted:
             return {}
-        spelled = {f"{ODD_ROOT if path[0] == '/' else ODD_HERE}{path}": path for path in wanted}
+        spelled = {f"{ABS_MARK if path[0] == '/' else REL_MARK}{path}": path for path in wanted}
         # One program for all files, in the shell's own place: on an emulated board a fork is dear.
-        command = f"exec head -v -c {FETCH_LIMIT} -- {shlex.join(spelled)}"
+        command = f"exec head -v -c {READ_LIMIT} -- {shlex.join(spelled)}"
         result = self.run(command, sudo=sudo, env={"LC_ALL": "C"})
-        found = split_headed(result.stdout, list(spelled), result.stderr)
+        found = parse_head_output(result.stdout, list(spelled), result.stderr)
         return {spelled[path]: text for path, text in found.items()}
 
     def write(self, path: str, text: str, *, sudo: bool = False, kept: bool = True) -> None:
         """Write ``text`` into a file, then read it back and compare (unless not ``kept``).
 
         The comparison overlooks a last newline: files of the kernel add or drop one.
-        Raises :class:`FileTrouble`, naming what the board kept, where it kept another text.
+        Raises :class:`RemoteFileError`, naming what the board kept, where it kept another text.
         """
         # One command, one round trip; tee rather than `>`, which sudo would not cover.
         command = "tee -- %s >/dev/null" + (" && cat -- %s" if kept else "")
         result = self.run(command, *[path] * (2 if kept else 1), sudo=sudo, stdin=text)
         if not result.ok:
-            raise FileTrouble(f"{self.name}: {_complaint(result)}")
+            raise RemoteFileError(f"{self.name}: {_error_text(result)}")
         if kept and result.stdout.rstrip("\n") != text.rstrip("\n"):
-            raise FileTrouble(
+            raise RemoteFileError(
                 f"{self.name}: {path} reads back {result.stdout.rstrip()!r}",
                 expected=repr(text.rstrip("\n")),
             )
@@ -178,22 +179,22 @@ class Board:
     def put(self, local: str | Path, remote: str, *, mode: int = 0o755) -> bool:
         """Copy a file to the board unless the same bytes are there; say whether it was copied.
 
-        Raises :class:`FileTrouble`; half a copy is never left under the name ``remote``.
+        Raises :class:`RemoteFileError`; half a copy is never left under the name ``remote``.
         """
         source = Path(local)
         if not source.is_file():
-            raise FileTrouble(f"there is no file {source}", expected="a file to copy")
+            raise RemoteFileError(f"there is no file {source}", expected="a file to copy")
         there = self.run("sha256sum -- %s && chmod %s %s", remote, f"{mode:o}", remote)
-        if there.ok and there.stdout.split()[0].lstrip("\\") == file_digest(source):
+        if there.ok and there.stdout.split()[0].lstrip("\\") == sha256_file(source):
             return False
-        folder = self.run("mkdir -p -- %s", PurePosixPath(remote).parent)
-        if not folder.ok:
-            raise FileTrouble(f"{self.name}: {_complaint(folder)}")
+        directory = self.run("mkdir -p -- %s", PurePosixPath(remote).parent)
+        if not directory.ok:
+            raise RemoteFileError(f"{self.name}: {_error_text(directory)}")
         self._transport.put(source, remote, mode=mode)
         return True
 
     def get(self, remote: str, local: str | Path) -> Path:
-        """Copy a file from the board and give the local path. Raises :class:`FileTrouble`."""
+        """Copy a file from the board and give the local path. Raises :class:`RemoteFileError`."""
         target = Path(local)
         self._transport.get(remote, target)
         return target
@@ -203,7 +204,7 @@ class Board:
     @functools.cached_property
     def facts(self) -> Facts:
         """What the board says of itself, asked once, in one round trip."""
-        return read_facts(self)
+        return parse_facts(self.run(FACTS_SCRIPT).stdout, self.name)
 
     @property
     def emulated(self) -> bool:
@@ -245,7 +246,7 @@ class Board:
         """
         began = time.monotonic()
         before = self.read(_BOOT_ID)
-        with suppress(BoardLost):  # the link may go before the answer comes
+        with suppress(ConnectionLost):  # the link may go before the answer comes
             self.check("systemctl reboot", sudo=True)
         self._transport.close()
         self.__dict__.pop("facts", None)
@@ -253,7 +254,7 @@ class Board:
             self._transport = self._machine.power_cycle(timeout=timeout)
         while time.monotonic() - began < timeout:
             # A board that goes down may take a command and never answer it.
-            with suppress(BoardLost, BoardUnreachable, LoginRefused, CommandTimeout):
+            with suppress(ConnectionLost, BoardUnreachable, AuthenticationFailed, CommandTimeout):
                 now = self.run("cat %s", _BOOT_ID, timeout=15.0)
                 if now.ok and now.stdout != before:
                     return time.monotonic() - began
@@ -261,7 +262,7 @@ class Board:
         raise BoardUnreachable(
             f"{self.name} has not come back from its reboot after {timeout:g} s",
             expected="an answer over SSH",
-            todo=f"look at the board itself, then labkit board info {self.name}",
+            hint=f"look at the board itself, then labkit board info {self.name}",
         )
 
     def close(self) -> None:
@@ -300,6 +301,6 @@ def _with_environment(command: str, env: Mapping[str, str]) -> str:
     return settings + command
 
 
-def _complaint(result: Result) -> str:
+def _error_text(result: Result) -> str:
     """What a tool complained of, without the tool's own name before it."""
-    return result.complaint.split(": ", 1)[-1]
+    return result.error_line.split(": ", 1)[-1]

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from labkit.errors import BoardError, NotArm64
+from labkit.errors import BoardError, UnsupportedArchitecture
 
-if TYPE_CHECKING:
-    from labkit.boards.board import Board
-
-__all__ = ["Facts", "parse_facts", "read_facts"]
+__all__ = ["FACTS_SCRIPT", "Facts", "parse_facts"]
 
 _QUESTIONS = {
     "machine": "uname -m",
@@ -27,6 +24,11 @@ _QUESTIONS = {
     "dmi": "cat /sys/class/dmi/id/sys_vendor",
     "cache": 'printf %s "${XDG_CACHE_HOME:-$HOME/.cache}/labkit-board"',
 }
+
+FACTS_SCRIPT = "; ".join(
+    f"printf '\\n@@{key}\\n'; {{ {question}; }} 2>/dev/null" for key, question in _QUESTIONS.items()
+)
+"""Shell commands whose output :func:`parse_facts` reads."""
 
 # Part numbers of the MIDR register; Arm's technical reference manuals, and the kernel's
 # arch/arm64/include/asm/cputype.h. 0x51 is what QEMU's `-cpu max` calls itself: part 0x051
@@ -51,7 +53,7 @@ class Facts:
 
     ``memory`` and ``page_size`` are in bytes, ``long_bit`` is the word size of user space,
     ``features`` are the kernel's hwcap names (``atomics`` is LSE), ``cpus`` the number of
-    processors online, ``cpu`` the names of their kinds. ``cache_folder`` is the one folder that
+    processors online, ``cpu`` the names of their kinds. ``cache_dir`` is the one folder that
     labkit may fill on the board. ``emulated`` says that the
     processor is QEMU's own, so that its speed tells nothing.
     """
@@ -69,7 +71,7 @@ class Facts:
     memory: int
     cgroup_controllers: tuple[str, ...]
     uid: int
-    cache_folder: str
+    cache_dir: str
     emulated: bool
 
     def as_rows(self) -> dict[str, str]:
@@ -96,51 +98,50 @@ class Facts:
         )
 
 
-def read_facts(board: Board) -> Facts:
-    """Ask a board for its facts: one command, one round trip. Raises :class:`NotArm64`."""
-    asked = "; ".join(
-        f"printf '\\n@@{key}\\n'; {{ {ask}; }} 2>/dev/null" for key, ask in _QUESTIONS.items()
-    )
-    answer = board.run(asked).stdout
-    try:
-        return parse_facts(answer, board.name)
-    except (KeyError, ValueError, IndexError) as strange:
-        raise BoardError(
-            f"{board.name} does not answer as a Linux board does ({strange})",
-            expected="uname, id, getconf and /proc",
-        ) from strange
+def parse_facts(output: str, name: str) -> Facts:
+    """The facts of the board ``name`` from the output of :data:`FACTS_SCRIPT`.
 
-
-def parse_facts(answer: str, name: str) -> Facts:
-    """Read the answer. Raises :class:`NotArm64`, or KeyError or ValueError for no answer."""
-    said: dict[str, str] = {}
-    for part in answer.split("\n@@")[1:]:
+    Raises :class:`UnsupportedArchitecture`, and :class:`BoardError` where it is no Linux board.
+    """
+    answers: dict[str, str] = {}
+    for part in output.split("\n@@")[1:]:
         key, _, text = part.partition("\n")
-        said[key] = text.strip()
-    if said["machine"] not in ("aarch64", "arm64"):
-        raise NotArm64(
-            f"{name} is a {said['machine']} machine",
+        answers[key] = text.strip()
+    try:
+        return _facts(answers, name)
+    except (KeyError, ValueError, IndexError) as error:
+        raise BoardError(
+            f"{name} does not answer as a Linux board does ({error})",
+            expected="uname, id, getconf and /proc",
+        ) from error
+
+
+def _facts(answers: Mapping[str, str], name: str) -> Facts:
+    """Raises KeyError, ValueError or IndexError where an answer is missing or has no meaning."""
+    if answers["machine"] not in ("aarch64", "arm64"):
+        raise UnsupportedArchitecture(
+            f"{name} is a {answers['machine']} machine",
             expected="a 64-bit Arm one (aarch64)",
-            todo="labkit board up debian-12, for a virtual one",
+            hint="labkit board up debian-12, for a virtual one",
         )
-    system = dict(line.split("=", 1) for line in said["os"].splitlines() if "=" in line)
-    cpu, cpus, features = _processors(said["cpuinfo"])
+    system = dict(line.split("=", 1) for line in answers["os"].splitlines() if "=" in line)
+    cpu, cpus, features = _processors(answers["cpuinfo"])
     return Facts(
         os=system.get("PRETTY_NAME", "Linux").strip('"'),
         os_id=system.get("ID", "linux").strip('"'),
-        kernel=said["kernel"],
-        machine=said["machine"],
-        model=said["model"],
+        kernel=answers["kernel"],
+        machine=answers["machine"],
+        model=answers["model"],
         cpu=cpu,
         cpus=cpus,
         features=features,
-        long_bit=int(said["long_bit"]),
-        page_size=int(said["page_size"]),
-        memory=int(said["meminfo"].split()[1]) * 1024,
-        cgroup_controllers=tuple(said["cgroups"].split()),
-        uid=int(said["uid"]),
-        cache_folder=said["cache"],
-        emulated="QEMU max" in cpu or _is_qemu(said),
+        long_bit=int(answers["long_bit"]),
+        page_size=int(answers["page_size"]),
+        memory=int(answers["meminfo"].split()[1]) * 1024,
+        cgroup_controllers=tuple(answers["cgroups"].split()),
+        uid=int(answers["uid"]),
+        cache_dir=answers["cache"],
+        emulated="QEMU max" in cpu or _is_qemu(answers),
     )
 
 
@@ -160,7 +161,7 @@ def _processors(cpuinfo: str) -> tuple[str, int, frozenset[str]]:
     return " + ".join(kinds) or "unknown", len(fields.get("processor", [])), common
 
 
-def _is_qemu(said: dict[str, str]) -> bool:
+def _is_qemu(answers: Mapping[str, str]) -> bool:
     """Whether QEMU made the machine. On arm64 hosts it may run on KVM, at the silicon's speed;
     labkit's own machines never do."""
-    return "linux,dummy-virt" in said["compatible"] or "QEMU" in said["dmi"]
+    return "linux,dummy-virt" in answers["compatible"] or "QEMU" in answers["dmi"]

@@ -1,34 +1,26 @@
-"""Small readings of files: digests, and many files in one answer."""
+"""Many files of a board read with one command."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from pathlib import Path
 
-__all__ = ["FETCH_LIMIT", "ODD_HERE", "ODD_ROOT", "file_digest", "split_headed"]
+__all__ = ["ABS_MARK", "READ_LIMIT", "REL_MARK", "parse_head_output"]
 
-FETCH_LIMIT = 64 * 1024 * 1024
+READ_LIMIT = 64 * 1024 * 1024
 """Bytes of one file that :meth:`Board.read` takes: a log may be endless."""
 
-ODD_ROOT, ODD_HERE = "/.//.", ".//.//"
+ABS_MARK, REL_MARK = "/.//.", ".//.//"
 """Spellings of the root and the present folder that no text has by chance: with them before
 the paths, what ``head -v`` printed once and somebody kept in a file misleads nobody."""
 
 
-def file_digest(path: Path) -> str:
-    """The sha256 of a file, in hexadecimal."""
-    with path.open("rb") as whole:
-        return hashlib.file_digest(whole, "sha256").hexdigest()
-
-
-def split_headed(text: str, paths: Sequence[str], complaints: str = "") -> dict[str, str]:
+def parse_head_output(text: str, paths: Sequence[str], complaints: str = "") -> dict[str, str]:
     """Take apart what ``head -v`` prints: ``==> path <==``, the text, an empty line between.
 
     The paths are known and come in order, so a text that holds a header of its own does
     not mislead. A path that ``complaints`` names, or with no header, is left out.
 
-    >>> split_headed("==> a <==\\n1\\n\\n==> b <==\\n", ["a", "gone", "b"])
+    >>> parse_head_output("==> a <==\\n1\\n\\n==> b <==\\n", ["a", "gone", "b"])
     {'a': '1\\n', 'b': ''}
     """
     starts: list[tuple[str, int, int]] = []

@@ -7,17 +7,33 @@ import re
 import tomllib
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from labkit.boards.places import config_folder
 from labkit.errors import BoardUnknown, InventoryError
+from labkit.paths import config_dir
 
-__all__ = ["Entry", "add", "entries", "find", "inventory_file", "remove"]
+if TYPE_CHECKING:
+    from labkit.boards.ssh.target import SshTarget
+
+__all__ = [
+    "LOCAL",
+    "BoardEntry",
+    "add",
+    "entries",
+    "find",
+    "inventory_file",
+    "remove",
+    "ssh_target",
+]
+
+LOCAL = "local"
+"""The name, and the host in the inventory, of the machine that labkit itself runs on."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True)
-class Entry:
+class BoardEntry:
     """One board of the user's.
 
     ``host`` is an address or a name from ~/.ssh/config, which also fills what is left
@@ -36,10 +52,10 @@ class Entry:
 
 def inventory_file() -> Path:
     """Where the boards are noted."""
-    return config_folder() / "boards.toml"
+    return config_dir() / "boards.toml"
 
 
-def entries() -> dict[str, Entry]:
+def entries() -> dict[str, BoardEntry]:
     """All noted boards by name. Raises :class:`InventoryError` with the line that is wrong."""
     file = inventory_file()
     if not file.exists():
@@ -53,12 +69,12 @@ def entries() -> dict[str, Entry]:
     return {name: _entry(name, table) for name, table in tables.items()}
 
 
-def find(name: str) -> Entry | None:
+def find(name: str) -> BoardEntry | None:
     """One noted board, or None."""
     return entries().get(name)
 
 
-def add(entry: Entry) -> Path:
+def add(entry: BoardEntry) -> Path:
     """Note a board, in place of an earlier one of that name; give the file."""
     if not _NAME.fullmatch(entry.name):
         raise InventoryError(
@@ -71,11 +87,26 @@ def remove(name: str) -> None:
     """Forget a board. Raises :class:`BoardUnknown`."""
     kept = entries()
     if kept.pop(name, None) is None:
-        raise BoardUnknown(f"no board of yours is called {name!r}", todo="labkit board list")
+        raise BoardUnknown(f"no board of yours is called {name!r}", hint="labkit board list")
     _save(kept)
 
 
-def _entry(name: str, table: object) -> Entry:
+def ssh_target(entry: BoardEntry) -> SshTarget:
+    """Where an entry of the inventory leads, the gaps filled from ~/.ssh/config."""
+    # Only here: paramiko takes a tenth of a second to import.
+    from labkit.boards.ssh.target import resolve
+
+    return resolve(
+        entry.name,
+        entry.host,
+        port=entry.port or None,
+        user=entry.user or None,
+        key=Path(entry.key).expanduser() if entry.key else None,
+        jump=entry.jump or None,
+    )
+
+
+def _entry(name: str, table: object) -> BoardEntry:
     if not isinstance(table, dict):
         raise _malformed(f"{name!r} is not a table", f"[{name}] with host and platform")
     kinds = {"host": str, "platform": str, "user": str, "port": int, "key": str, "jump": str}
@@ -87,15 +118,15 @@ def _entry(name: str, table: object) -> Entry:
     for key in ("host", "platform"):
         if key not in table:
             raise _malformed(f"[{name}] lacks {key!r}")
-    return Entry(name, **table)
+    return BoardEntry(name, **table)
 
 
 def _malformed(found: str, expected: str = "") -> InventoryError:
     file = inventory_file()
-    return InventoryError(f"{file} {found}", expected=expected, todo=f"edit {file}")
+    return InventoryError(f"{file} {found}", expected=expected, hint=f"edit {file}")
 
 
-def _save(boards: dict[str, Entry]) -> Path:
+def _save(boards: dict[str, BoardEntry]) -> Path:
     file = inventory_file()
     file.parent.mkdir(parents=True, exist_ok=True)
     lines = []

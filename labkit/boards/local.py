@@ -12,8 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from labkit.boards.transport import LINGER, Ended, Hear, words_to_end
-from labkit.errors import FileTrouble
+from labkit.boards.transport import DRAIN_TIMEOUT, OutputCallback, RawResult, kill_group_script
+from labkit.errors import RemoteFileError
 
 __all__ = ["LocalTransport"]
 
@@ -31,8 +31,13 @@ class LocalTransport:
         return "this machine"
 
     def run(
-        self, command: str, *, timeout: float, stdin: bytes = b"", hear: Hear | None = None
-    ) -> Ended:
+        self,
+        command: str,
+        *,
+        timeout: float,
+        stdin: bytes = b"",
+        on_output: OutputCallback | None = None,
+    ) -> RawResult:
         """See :class:`~labkit.boards.transport.Transport`."""
         began = time.monotonic()
         process = subprocess.Popen(
@@ -42,7 +47,7 @@ class LocalTransport:
             stderr=subprocess.PIPE,
             start_new_session=True,  # so that a timeout can end the whole group
         )
-        talk = _Talk(process, stdin, hear)
+        talk = _Talk(process, stdin, on_output)
         try:
             in_time = talk.listen(began + timeout)
             if not in_time:
@@ -56,7 +61,7 @@ class LocalTransport:
         code = process.returncode
         # A shell reports death by signal N as 128+N; Popen says -N.
         status = (code if code >= 0 else 128 - code) if in_time else None
-        return Ended(status, bytes(talk.out), bytes(talk.err), time.monotonic() - began)
+        return RawResult(status, bytes(talk.out), bytes(talk.err), time.monotonic() - began)
 
     def put(self, local: Path, remote: str, *, mode: int) -> None:
         """See :class:`~labkit.boards.transport.Transport`."""
@@ -77,9 +82,11 @@ class LocalTransport:
 class _Talk:
     """The three pipes of one process: output drained, input fed, in one loop."""
 
-    def __init__(self, process: subprocess.Popen[bytes], stdin: bytes, hear: Hear | None) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], stdin: bytes, on_output: OutputCallback | None
+    ) -> None:
         self.out, self.err = bytearray(), bytearray()
-        self._process, self._hear = process, hear
+        self._process, self._on_output = process, on_output
         self._stdin = memoryview(stdin)
         self._pipes = selectors.DefaultSelector()
         assert process.stdin is not None
@@ -106,7 +113,7 @@ class _Talk:
             now = time.monotonic()
             if self._process.poll() is not None:
                 ended_at = ended_at or now
-                if now - ended_at > LINGER or now >= until:
+                if now - ended_at > DRAIN_TIMEOUT or now >= until:
                     return True
             elif now >= until:
                 return False
@@ -132,8 +139,8 @@ class _Talk:
         kept += piece
         if not piece:
             self._pipes.unregister(pipe)
-        elif self._hear:
-            self._hear(*((piece, b"") if kept is self.out else (b"", piece)))
+        elif self._on_output:
+            self._on_output(*((piece, b"") if kept is self.out else (b"", piece)))
 
     def _give(self, pipe: IO[bytes]) -> None:
         # A command may stop reading, or end, before it has taken all: that is its right.
@@ -147,7 +154,7 @@ class _Talk:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """End a command and all it started, what sudo runs included."""
-    line = ["/bin/sh", "-c", words_to_end(str(process.pid))]
+    line = ["/bin/sh", "-c", kill_group_script(str(process.pid))]
     subprocess.run(line, stdin=subprocess.DEVNULL, start_new_session=True, check=False)
     process.wait(5)
 
@@ -163,7 +170,9 @@ def _copy(source: Path, target: Path, mode: int | None) -> None:
         neighbour.chmod(source.stat().st_mode & 0o777 if mode is None else mode)
         neighbour.replace(target)
     except OSError as trouble:
-        raise FileTrouble(f"{source} cannot be copied to {target}: {trouble.strerror}") from trouble
+        raise RemoteFileError(
+            f"{source} cannot be copied to {target}: {trouble.strerror}"
+        ) from trouble
     finally:
         if neighbour:
             neighbour.unlink(missing_ok=True)

@@ -6,8 +6,8 @@ import re
 import shlex
 from dataclasses import dataclass
 
-from labkit.boards.result import Result
 from labkit.errors import SudoRefused
+from labkit.result import Result
 
 __all__ = ["Sudo"]
 
@@ -39,7 +39,7 @@ class Sudo:
             raise SudoRefused(
                 f"sudo on {board} {done}",
                 expected="one it takes, or that none is asked",
-                todo="set LABKIT_SUDO_PASSWORD for this session, or choose an account "
+                hint="set LABKIT_SUDO_PASSWORD for this session, or choose an account "
                 "that may use sudo without one",
             )
         if "is not in the sudoers file" in said or "is not allowed to execute" in said:

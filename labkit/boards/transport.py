@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-__all__ = ["LINGER", "Ended", "Hear", "Transport", "words_to_end"]
+__all__ = ["DRAIN_TIMEOUT", "OutputCallback", "RawResult", "Transport", "kill_group_script"]
 
-LINGER = 2.0
+DRAIN_TIMEOUT = 2.0
 """Seconds to wait for output that background children of an ended command hold open."""
 
-Hear = Callable[[bytes, bytes], None]
+OutputCallback = Callable[[bytes, bytes], None]
 """Who is told what a command prints while it runs: new bytes of stdout, and of stderr.
 
 Raising an exception ends the command on the far side; the exception goes on to the caller."""
 
 
 @dataclass(frozen=True)
-class Ended:
+class RawResult:
     """A command as the transport saw it end: raw bytes, before anyone reads meaning into them.
 
     ``exit_status`` is ``None`` where the transport ended the command at its timeout.
@@ -44,9 +44,14 @@ class Transport(Protocol):
         ...
 
     def run(
-        self, command: str, *, timeout: float, stdin: bytes = b"", hear: Hear | None = None
-    ) -> Ended:
-        """Give ``command`` to the far shell and wait for its end; ``hear`` what it prints."""
+        self,
+        command: str,
+        *,
+        timeout: float,
+        stdin: bytes = b"",
+        on_output: OutputCallback | None = None,
+    ) -> RawResult:
+        """Give ``command`` to the far shell and wait for its end; ``on_output`` what it prints."""
         ...
 
     def put(self, local: Path, remote: str, *, mode: int) -> None:
@@ -66,7 +71,7 @@ class Transport(Protocol):
         ...
 
 
-def words_to_end(group: str) -> str:
+def kill_group_script(group: str) -> str:
     """A shell command that ends a process group: asked to, and a second later made to.
 
     What sudo runs in it is root's, so root has to say it; that works where sudo asks for

@@ -8,7 +8,7 @@ c1.1-04: atomic.StoreUint64 compiles to STLR on arm64.
 >>> claims.score_card("1.1")                                  # doctest: +SKIP
 """
 
-from labkit.claims.judgement import Judged, cite, judge
+from labkit.claims.judgement import Subject, cite, judge
 from labkit.claims.ledger import read_verdicts
 from labkit.claims.scorecard import ScoreCard, score_card
 from labkit.claims.table import Claim, claims, get, section, sections
@@ -16,8 +16,8 @@ from labkit.claims.verdict import Verdict
 
 __all__ = [
     "Claim",
-    "Judged",
     "ScoreCard",
+    "Subject",
     "Verdict",
     "cite",
     "claims",

@@ -10,7 +10,7 @@ from pathlib import Path
 from labkit.claims.table import claims, section, sections
 from labkit.errors import ClaimError
 
-__all__ = ["judged_ids", "missing", "notebooks_of", "sections_of", "strays"]
+__all__ = ["judged_ids", "missing", "notebooks_of", "sections_of", "unexpected"]
 
 _CALLS = ("judge", "cite")
 
@@ -18,9 +18,9 @@ _CALLS = ("judge", "cite")
 _BESIDES = {"1.0": ("0",)}
 
 
-def notebooks_of(folder: Path) -> list[Path]:
+def notebooks_of(directory: Path) -> list[Path]:
     """The notebooks under a folder, without the copies Jupyter keeps of them."""
-    found = folder.rglob("*.ipynb")
+    found = directory.rglob("*.ipynb")
     return sorted(path for path in found if ".ipynb_checkpoints" not in path.parts)
 
 
@@ -55,7 +55,7 @@ def missing(key: str, notebooks: Iterable[Path]) -> list[str]:
     return [claim.id for claim in section(key) if claim.id not in judged]
 
 
-def strays(notebook: Path) -> list[str]:
+def unexpected(notebook: Path) -> list[str]:
     """What a notebook judges and should not: ids not in the table, or of another section."""
     own = sections_of(notebook)
     found = []

@@ -8,13 +8,13 @@ from typing import Protocol
 
 from labkit.claims.ledger import record
 from labkit.claims.table import Claim, get
-from labkit.claims.verdict import OUTCOMES, Outcome, Verdict, agreeing, one_line
+from labkit.claims.verdict import OUTCOMES, Outcome, Verdict, compatible_outcomes, one_line
 from labkit.errors import ClaimError
 
-__all__ = ["Judged", "cite", "judge"]
+__all__ = ["Subject", "cite", "judge"]
 
 
-class Judged(Protocol):
+class Subject(Protocol):
     """What a verdict must know of a board; :class:`labkit.boards.Board` has it."""
 
     @property
@@ -35,7 +35,7 @@ class Judged(Protocol):
 
 def judge(
     claim_id: str,
-    board: Judged,
+    board: Subject,
     *,
     holds: bool | None = None,
     partly: bool = False,
@@ -105,10 +105,10 @@ def _outcome(claim_id: str, holds: object, partly: object, needs: str) -> Outcom
 
 
 def _noted(
-    claim: Claim, outcome: Outcome, evidence: str, needs: str, board: Judged | None
+    claim: Claim, outcome: Outcome, evidence: str, needs: str, board: Subject | None
 ) -> Verdict:
     """The verdict, entered in the ledger. Raises :class:`ClaimError` on a contradiction."""
-    agrees = outcome in agreeing(claim.verdict)
+    agrees = outcome in compatible_outcomes(claim.verdict)
     verdict = Verdict(
         claim.id,
         outcome,
@@ -127,11 +127,11 @@ def _noted(
         raise ClaimError(
             f"{claim.id} {outcome} {verdict.by}, which contradicts the table: it says "
             f"{claim.verdict}; seen: {one_line(evidence)}",
-            expected=" or ".join(agreeing(claim.verdict)[:-1]),
-            todo="find out whether the experiment or the table is wrong",
+            expected=" or ".join(compatible_outcomes(claim.verdict)[:-1]),
+            hint="find out whether the experiment or the table is wrong",
         )
     return verdict
 
 
-def _misuse(claim_id: str, found: str, expected: str, todo: str = "") -> ClaimError:
-    return ClaimError(f"{claim_id} is given {found}", expected=expected, todo=todo)
+def _misuse(claim_id: str, found: str, expected: str, hint: str = "") -> ClaimError:
+    return ClaimError(f"{claim_id} is given {found}", expected=expected, hint=hint)

@@ -37,7 +37,7 @@ def record(verdict: Verdict) -> None:
         raise ClaimError(
             f"the verdict cannot be kept in {file}: {trouble.strerror}",
             expected="a file that can be written",
-            todo=f"set {FILE_VARIABLE} to another one",
+            hint=f"set {FILE_VARIABLE} to another one",
         ) from trouble
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from labkit.claims.ledger import verdicts
 from labkit.claims.table import Claim, section
 from labkit.claims.verdict import OUTCOMES, Kind, Outcome, Verdict, one_line, prose
-from labkit.shown import Shown
+from labkit.display import StrRepr
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +37,7 @@ _WIDTHS = {
 
 
 @dataclass(frozen=True, repr=False)
-class ScoreCard(Shown):
+class ScoreCard(StrRepr):
     """The claims of the section ``key`` and this session's verdicts on them.
 
     It shows itself as a table in a notebook and as plain text in a terminal. ``frame`` is

@@ -13,9 +13,9 @@ from typing import Literal
 
 from labkit.errors import ClaimError
 
-__all__ = ["Claim", "Standing", "claims", "get", "section", "sections"]
+__all__ = ["Claim", "Rating", "claims", "get", "section", "sections"]
 
-Standing = Literal["TRUE", "PARTLY", "FALSE", "OUTDATED", "UNTESTABLE-HERE", "HARDWARE-DEPENDENT"]
+Rating = Literal["TRUE", "PARTLY", "FALSE", "OUTDATED", "UNTESTABLE-HERE", "HARDWARE-DEPENDENT"]
 """What the table says of a claim."""
 
 
@@ -36,7 +36,7 @@ class Claim:
     id: str
     section: str
     claim: str
-    verdict: Standing
+    verdict: Rating
     correct_fact: str
     source: str
     experiment: str
@@ -74,7 +74,7 @@ def get(claim_id: str) -> Claim:
         raise ClaimError(
             f"there is no claim {claim_id!r}",
             expected=" or ".join(near) or "an id such as c2.2-04",
-            todo='claims.section("2.2") lists the claims of a section',
+            hint='claims.section("2.2") lists the claims of a section',
         )
     return claims()[claim_id]
 

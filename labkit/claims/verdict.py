@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from html import escape
 from typing import Literal
 
-from labkit.claims.table import Standing, get
-from labkit.shown import Shown
+from labkit.claims.table import Rating, get
+from labkit.display import StrRepr
 
-__all__ = ["OUTCOMES", "Kind", "Outcome", "Verdict", "agreeing", "one_line", "prose"]
+__all__ = ["OUTCOMES", "Kind", "Outcome", "Verdict", "compatible_outcomes", "one_line", "prose"]
 
 Outcome = Literal["holds", "fails", "partly", "not testable here"]
 """What became of a claim."""
@@ -27,7 +27,7 @@ OUTCOMES: dict[Outcome, str] = {
 }
 """Each outcome with its mark."""
 
-_AGREEING: dict[Standing, tuple[Outcome, ...]] = {
+_AGREEING: dict[Rating, tuple[Outcome, ...]] = {
     "TRUE": ("holds", "partly"),
     "PARTLY": ("partly",),
     "FALSE": ("fails", "partly"),
@@ -40,17 +40,17 @@ _AGREEING: dict[Standing, tuple[Outcome, ...]] = {
 _NOT_MATHS = "tex2jax_ignore mathjax_ignore"
 
 
-def agreeing(standing: Standing) -> tuple[Outcome, ...]:
+def compatible_outcomes(standing: Rating) -> tuple[Outcome, ...]:
     """The outcomes that do not contradict the table. Not being able to test never does.
 
-    >>> agreeing("PARTLY")
+    >>> compatible_outcomes("PARTLY")
     ('partly', 'not testable here')
     """
     return (*_AGREEING[standing], "not testable here")
 
 
 @dataclass(frozen=True, repr=False)
-class Verdict(Shown):
+class Verdict(StrRepr):
     """What was found about one claim.
 
     ``evidence`` is what was seen or, for a document, where it is written; ``needs`` is what

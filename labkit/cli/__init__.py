@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from labkit.cli import boards, doctor, go, image, run
-from labkit.cli.words import say
+from labkit.cli.console import say
 from labkit.errors import LabError
 
 __all__ = ["app", "main"]

@@ -10,12 +10,12 @@ from typing import Annotated
 import typer
 
 from labkit import platforms
-from labkit.boards import inventory, open_board
-from labkit.boards.inventory import Entry
-from labkit.boards.opener import LOCAL, ssh_target
+from labkit.boards import inventory
+from labkit.boards.inventory import LOCAL, BoardEntry, ssh_target
+from labkit.cli.console import say
 from labkit.cli.tables import show
-from labkit.cli.words import say
 from labkit.errors import BoardUnknown, HostKeyUnknown, NotVirtual
+from labkit.session import open_board
 from labkit.virtual import VirtualMachine, machines, virtual_board
 
 __all__ = ["app"]
@@ -107,9 +107,9 @@ def restore(
     ] = False,
 ) -> None:
     """Undo what sessions that are over have left changed on the board."""
-    from labkit.boards import journal
+    from labkit.tuning import journal
 
-    with open_board(name, tell=False) as board:
+    with open_board(name, warn_unfinished=False) as board:
         undone, left = journal.restore(board, everything=everything)
     for entry in undone:
         say(f"undone: {entry.what}")
@@ -180,7 +180,7 @@ def add(
 ) -> None:
     """Note a board of your own. Nothing is changed on it."""
     platforms.get(platform)
-    file = inventory.add(Entry(name, host, platform, user, port, key, jump))
+    file = inventory.add(BoardEntry(name, host, platform, user, port, key, jump))
     say(f"{name} is noted in {file}")
     say(f"Next: labkit board {'info' if host == LOCAL else 'trust'} {name}")
 
@@ -188,7 +188,7 @@ def add(
 @app.command()
 def remove(name: Annotated[str, typer.Argument(help="A board you added.")]) -> None:
     """Forget a board of your own, and labkit's trust in its key. Nothing is changed on it."""
-    from labkit.boards import hostkeys
+    from labkit.boards.ssh import hostkeys
 
     entry = inventory.find(name)
     inventory.remove(name)
@@ -206,15 +206,15 @@ def trust(
     ] = "",
 ) -> None:
     """Look at a board's host key and trust it from now on."""
-    from labkit.boards import hostkeys
-    from labkit.boards.login import shown_key
+    from labkit.boards.ssh import hostkeys
+    from labkit.boards.ssh.connect import fetch_host_key
 
     # A host of ~/.ssh/config may be no board, but a machine on the way to one.
-    entry = inventory.find(name) or Entry(name, name, "")
+    entry = inventory.find(name) or BoardEntry(name, name, "")
     if entry.host == LOCAL:
         raise BoardUnknown(f"{name} is this machine, which has no host key to trust")
     target = ssh_target(entry)
-    key = shown_key(target)
+    key = fetch_host_key(target)
     shown = hostkeys.fingerprint(key)
     say(f"{target} shows {shown}")
     if fingerprint and fingerprint != shown.split()[1]:
@@ -230,7 +230,7 @@ def _virtual(name: str) -> VirtualMachine:
     """The virtual machine of that name. Raises :class:`NotVirtual` or :class:`PlatformError`."""
     if name == LOCAL or inventory.find(name):
         raise NotVirtual(
-            f"{name} is a real machine", expected="a virtual board", todo="labkit board list"
+            f"{name} is a real machine", expected="a virtual board", hint="labkit board list"
         )
     machine = VirtualMachine(name)
     _ = machine.platform

@@ -17,13 +17,14 @@ import typer
 import labkit
 from labkit import golang, platforms
 from labkit.boards import inventory
-from labkit.boards.places import cache_folder
+from labkit.cli.console import say, typed
 from labkit.cli.tables import show
-from labkit.cli.words import say, typed
 from labkit.errors import LabError
-from labkit.golang.disassembly import OBJDUMP
-from labkit.programs import Program, install_line, missing
-from labkit.virtual import images, programs, qemu
+from labkit.golang.analysis.disassembly import OBJDUMP
+from labkit.paths import cache_dir
+from labkit.tools import Program, install_command, missing
+from labkit.virtual import images, qemu
+from labkit.virtual import tools as programs
 from labkit.virtual.builder import SPACE
 
 __all__ = ["Finding", "doctor", "examine"]
@@ -39,7 +40,7 @@ class Finding:
     what: str
     ok: bool
     found: str
-    todo: str = ""
+    hint: str = ""
 
 
 def examine() -> list[Finding]:
@@ -72,7 +73,7 @@ def doctor(
         print(json.dumps([asdict(finding) for finding in findings], indent=1))
     else:
         rows = [
-            (f.what, "ok" if f.ok else "MISSING", typed(f.found), typed(f.todo)) for f in findings
+            (f.what, "ok" if f.ok else "MISSING", typed(f.found), typed(f.hint)) for f in findings
         ]
         show(("", "", "found", "what to type"), rows)
         say("All is there. Next: make guide" if well else "Some things are missing, as above.")
@@ -94,14 +95,14 @@ def _go() -> Finding:
     try:
         return Finding("go", True, f"go{golang.toolchain().version}")
     except LabError as error:
-        return Finding("go", False, error.found, error.todo)
+        return Finding("go", False, error.message, error.hint)
 
 
 def _qemu() -> Finding:
     try:
         said = qemu.version()
     except LabError as error:
-        return Finding("qemu", False, "not on this machine", error.todo)
+        return Finding("qemu", False, "not on this machine", error.hint)
     number = re.search(r"(\d+)\.(\d+)", said)
     new_enough = number is not None and tuple(map(int, number.groups())) >= OLDEST_QEMU
     wanted = ".".join(map(str, OLDEST_QEMU))
@@ -114,7 +115,7 @@ def _programs(what: str, wanted: tuple[Program, ...], *, needed: bool) -> Findin
         return Finding(what, True, "all here")
     names = ", ".join(program.name for program in lacking)
     found = f"without {names}" + ("" if needed else " (not needed: there is an image)")
-    return Finding(what, not needed, found, install_line(lacking))
+    return Finding(what, not needed, found, install_command(lacking))
 
 
 def _arm64(*, needed: bool) -> Finding:
@@ -122,23 +123,23 @@ def _arm64(*, needed: bool) -> Finding:
         return Finding("arm64 programs during a build", True, "the kernel runs them")
     return Finding(
         "arm64 programs during a build",
-        not needed or programs.may_teach_arm64(),
+        not needed or programs.can_register_binfmt(),
         "not registered; labkit does it at the build"
-        if programs.may_teach_arm64()
+        if programs.can_register_binfmt()
         else "not registered",
-        "" if programs.may_teach_arm64() else "sudo update-binfmts --enable qemu-aarch64",
+        "" if programs.can_register_binfmt() else "sudo update-binfmts --enable qemu-aarch64",
     )
 
 
 def _room(*, needed: bool) -> Finding:
-    folder = cache_folder()
-    there: Path = next(path for path in (folder, *folder.parents) if path.exists())
+    directory = cache_dir()
+    there: Path = next(path for path in (directory, *directory.parents) if path.exists())
     free = shutil.disk_usage(there).free
     enough = free >= SPACE or not needed
     return Finding(
         "room in the cache folder",
         enough,
-        f"{free / 2**30:.1f} GiB free in {folder}",
+        f"{free / 2**30:.1f} GiB free in {directory}",
         "" if enough else "make room, or set LABKIT_CACHE to a folder on a larger disk",
     )
 
@@ -147,5 +148,5 @@ def _boards() -> Finding:
     try:
         names = ", ".join(inventory.entries()) or "none (labkit board add)"
     except LabError as error:
-        return Finding("your own boards", False, error.found, error.todo)
+        return Finding("your own boards", False, error.message, error.hint)
     return Finding("your own boards", True, names)

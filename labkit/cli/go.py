@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from labkit import golang
+from labkit.cli.console import say
 from labkit.cli.tables import show
-from labkit.cli.words import say
-from labkit.golang.distribution import build_distribution
-from labkit.golang.published import compare_distribution
+from labkit.golang.dist.compare import compare_distribution
+from labkit.golang.dist.distribution import build_distribution
 
 __all__ = ["app"]
 
@@ -43,8 +43,8 @@ def fetch(
 @app.command()
 def remove(version: Version) -> None:
     """Remove a Go version that was fetched. It can be fetched again."""
-    for folder in golang.remove(version):
-        say(f"removed {folder}")
+    for directory in golang.remove(version):
+        say(f"removed {directory}")
 
 
 @app.command()

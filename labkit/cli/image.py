@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from labkit import platforms
+from labkit.cli.console import say
 from labkit.cli.tables import show
-from labkit.cli.words import say
 from labkit.errors import VirtualError
 from labkit.virtual import archive, ensure_image, images, machines
 
@@ -27,7 +27,7 @@ def build(
 ) -> None:
     """Build a platform's image, if it is not there."""
     image = ensure_image(platforms.get(platform), anew=again)
-    say(f"{image.folder}, {image.size / 2**20:.0f} MiB\nNext: labkit board up {platform}")
+    say(f"{image.directory}, {image.size / 2**20:.0f} MiB\nNext: labkit board up {platform}")
 
 
 @app.command("list")
@@ -66,7 +66,7 @@ def import_image(
 ) -> None:
     """Take an exported image in, checked against its sums."""
     image = archive.import_file(file)
-    say(f"{image.folder}\nNext: labkit board up {image.platform}")
+    say(f"{image.directory}\nNext: labkit board up {image.platform}")
 
 
 @app.command()
@@ -75,7 +75,7 @@ def remove(platform: Platform) -> None:
     in_use = [machine.name for machine in machines() if machine.name.startswith(platform)]
     if in_use:
         raise VirtualError(
-            f"{', '.join(in_use)} runs on this image", todo=f"labkit board down {in_use[0]}"
+            f"{', '.join(in_use)} runs on this image", hint=f"labkit board down {in_use[0]}"
         )
     for image in images.remove(platforms.get(platform)):
-        say(f"removed {image.folder}")
+        say(f"removed {image.directory}")

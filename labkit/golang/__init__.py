@@ -1,20 +1,20 @@
 """Go on this machine and on boards: toolchains, builds, runs, and what is in a binary."""
 
-from labkit.golang.binary import Binary
-from labkit.golang.build import Source, build, vet
-from labkit.golang.census import census
-from labkit.golang.code_comparison import compare
-from labkit.golang.disassembly import disassemble
-from labkit.golang.elf import sections, symbols
-from labkit.golang.installations import Installations, find_installations, naive_goroot
-from labkit.golang.running import clear, run_on, ship
-from labkit.golang.shipping import ShippedToolchain, installed_on, remove_from, ship_toolchain
-from labkit.golang.toolchain import Toolchain, host_arch, installed, remove, toolchain
+from labkit.golang.analysis.diff import compare
+from labkit.golang.analysis.disassembly import disassemble
+from labkit.golang.analysis.elf import sections, symbols
+from labkit.golang.analysis.mix import census
+from labkit.golang.goroot.installations import Installations, find_installations, naive_goroot
+from labkit.golang.program.binary import Binary
+from labkit.golang.program.build import Source, build, vet
+from labkit.golang.program.run import clear, run_on, ship
+from labkit.golang.toolchains.local import Toolchain, goarch_host, installed, remove, toolchain
+from labkit.golang.toolchains.remote import RemoteToolchain, install_on, installed_on, remove_from
 
 __all__ = [
     "Binary",
     "Installations",
-    "ShippedToolchain",
+    "RemoteToolchain",
     "Source",
     "Toolchain",
     "build",
@@ -23,7 +23,8 @@ __all__ = [
     "compare",
     "disassemble",
     "find_installations",
-    "host_arch",
+    "goarch_host",
+    "install_on",
     "installed",
     "installed_on",
     "naive_goroot",
@@ -32,7 +33,6 @@ __all__ = [
     "run_on",
     "sections",
     "ship",
-    "ship_toolchain",
     "symbols",
     "toolchain",
     "vet",

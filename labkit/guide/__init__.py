@@ -11,21 +11,21 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from labkit.guide.batch import CELL_TIMEOUT, run
-from labkit.guide.notebooks import Notebook, find, notebooks_folder, resolve
+from labkit.guide.notebooks import Notebook, find, notebooks_dir, resolve
 from labkit.guide.parameters import parse, read_parameters
 from labkit.guide.progress import Progress, Report, shown
-from labkit.guide.summary import Ending, Row, Summary
+from labkit.guide.summary import Row, Status, Summary
 
 __all__ = [
     "CELL_TIMEOUT",
-    "Ending",
     "Notebook",
     "Progress",
     "Report",
     "Row",
+    "Status",
     "Summary",
     "find",
-    "notebooks_folder",
+    "notebooks_dir",
     "parse",
     "read_parameters",
     "resolve",

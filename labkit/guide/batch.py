@@ -12,7 +12,6 @@ from pathlib import Path
 import labkit
 from labkit import platforms
 from labkit.boards import Board
-from labkit.boards.places import cache_folder, config_folder
 from labkit.claims import read_verdicts
 from labkit.claims.ledger import FILE_VARIABLE
 from labkit.errors import GuideError, LabError
@@ -20,8 +19,9 @@ from labkit.guide.execution import OnCell, execute
 from labkit.guide.notebooks import Notebook
 from labkit.guide.parameters import fill
 from labkit.guide.progress import Progress, Report
-from labkit.guide.reservation import ended, require_kind, reserved
-from labkit.guide.summary import Ending, Row, Summary
+from labkit.guide.reservation import acquire_board, check_platform, ended
+from labkit.guide.summary import Row, Status, Summary
+from labkit.paths import cache_dir, config_dir
 
 __all__ = ["CELL_TIMEOUT", "run"]
 
@@ -72,41 +72,41 @@ def run(
     """
     kind = platforms.get(platform).name
     name = board or kind
-    require_kind(name, kind)
-    folder = results.absolute() / kind
-    jobs = _plan(notebooks, folder, fill(notebooks, kind, board, parameters or {}))
+    check_platform(name, kind)
+    directory = results.absolute() / kind
+    jobs = _plan(notebooks, directory, fill(notebooks, kind, board, parameters or {}))
     when = datetime.now(UTC).isoformat(timespec="seconds")
-    with reserved(name, keep=keep_board) as opened:
+    with acquire_board(name, keep=keep_board) as opened:
         facts = opened.facts  # a board that is out of reach says so here
         rows = _run_all(jobs, opened, fail_fast, cell_timeout, report)
         summary = Summary(
-            kind, name, facts.emulated, facts.kernel, labkit.__version__, when, folder, rows
+            kind, name, facts.emulated, facts.kernel, labkit.__version__, when, directory, rows
         )
         summary.write()
     return summary
 
 
 def _plan(
-    notebooks: Sequence[Notebook], folder: Path, values: Mapping[Notebook, Mapping[str, object]]
+    notebooks: Sequence[Notebook], directory: Path, values: Mapping[Notebook, Mapping[str, object]]
 ) -> list[_Job]:
     """What is to be done, with a folder for each result. Raises :class:`GuideError`."""
     jobs = [
-        _Job(notebook, values[notebook], folder / f"{notebook.name}.ipynb")
+        _Job(notebook, values[notebook], directory / f"{notebook.name}.ipynb")
         for notebook in notebooks
     ]
     for output, times in Counter(job.output for job in jobs).items():
         if times > 1:
-            raise GuideError(f"{times} notebooks would become {output}", todo="run one at a time")
+            raise GuideError(f"{times} notebooks would become {output}", hint="run one at a time")
     for job in jobs:
         if job.output.resolve() == job.notebook.path.resolve():
-            raise GuideError(f"the result would overwrite {job.output}", todo="--results FOLDER")
+            raise GuideError(f"the result would overwrite {job.output}", hint="--results FOLDER")
         try:
             job.output.parent.mkdir(parents=True, exist_ok=True)
         except OSError as trouble:
             raise GuideError(
                 f"{job.output.parent} cannot be made: {trouble.strerror}",
                 expected="a folder for results",
-                todo="name another with --results FOLDER",
+                hint="name another with --results FOLDER",
             ) from trouble
     return jobs
 
@@ -140,7 +140,7 @@ def _run_one(job: _Job, board: Board, cell_timeout: int, tell: OnCell) -> Row:
         begun = cell
         tell(cell, cells)
 
-    outcome: Ending = "failed"
+    outcome: Status = "failed"
     try:
         tell(0, 0)
         _clear(job)
@@ -176,8 +176,8 @@ def _environment(job: _Job) -> dict[str, str]:
     """What the kernel must know. It runs in another folder, so every path is a whole one."""
     return {
         FILE_VARIABLE: str(job.verdicts),
-        "LABKIT_CACHE": str(cache_folder().absolute()),
-        "LABKIT_CONFIG": str(config_folder().absolute()),
+        "LABKIT_CACHE": str(cache_dir().absolute()),
+        "LABKIT_CONFIG": str(config_dir().absolute()),
         # A page on a disk has no kernel behind it: panels show themselves as text.
         "LABKIT_PANELS": "text",
     }

@@ -11,7 +11,7 @@ from typing import Any
 
 from labkit.claims.verdict import one_line
 from labkit.guide.parameters import read_source
-from labkit.guide.summary import write_whole
+from labkit.guide.summary import write_result
 
 __all__ = ["KERNEL_START", "OnCell", "execute"]
 
@@ -119,7 +119,7 @@ def _seal(half: Path, output: Path, banner: str) -> None:
         metadata = {"tags": [_BANNER_TAG]}
         cell = v4.new_markdown_cell(f"**{banner}**", metadata=metadata)  # type: ignore[no-untyped-call]
         notebook.cells.insert(0, cell)
-        write_whole(half, v4.writes_json(notebook))  # type: ignore[no-untyped-call]
+        write_result(half, v4.writes_json(notebook))  # type: ignore[no-untyped-call]
     half.replace(output)
 
 

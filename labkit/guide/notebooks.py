@@ -10,7 +10,7 @@ from pathlib import Path
 import labkit
 from labkit.errors import GuideError
 
-__all__ = ["Notebook", "find", "notebooks_folder", "resolve"]
+__all__ = ["Notebook", "find", "notebooks_dir", "resolve"]
 
 FIRST = "00-start-here.ipynb"
 """The notebook that every copy of the guide has, and by which its folder is known."""
@@ -28,30 +28,30 @@ class Notebook:
     name: str
 
 
-def notebooks_folder() -> Path:
+def notebooks_dir() -> Path:
     """The guide's ``notebooks`` folder: above the current one, or beside the package.
 
     The second is there in an editable install only. Raises :class:`GuideError`.
     """
     here = Path.cwd()
-    for folder in (here, *here.parents, Path(labkit.__file__).parents[1]):
-        for notebooks in (folder, folder / "notebooks"):
+    for directory in (here, *here.parents, Path(labkit.__file__).parents[1]):
+        for notebooks in (directory, directory / "notebooks"):
             if (notebooks / FIRST).is_file():
                 return notebooks
     raise GuideError(
         f"there is no guide in {here} or above",
         expected=f"a folder with notebooks/{FIRST}",
-        todo="change to the folder of the guide, or name a notebook's file",
+        hint="change to the folder of the guide, or name a notebook's file",
     )
 
 
-def find(folder: Path | None = None) -> list[Notebook]:
-    """All notebooks below ``folder`` (default: the whole guide), sorted by path.
+def find(directory: Path | None = None) -> list[Notebook]:
+    """All notebooks below ``directory`` (default: the whole guide), sorted by path.
 
     Jupyter's checkpoints and other hidden files are not notebooks. Raises :class:`GuideError`
     where there is none.
     """
-    base = (folder or notebooks_folder()).resolve()
+    base = (directory or notebooks_dir()).resolve()
     paths = [path for path in sorted(base.rglob("*.ipynb")) if not _hidden(path, base)]
     if not paths:
         raise GuideError(f"there is no notebook in {base}", expected="files named *.ipynb")
@@ -89,7 +89,7 @@ def _meant(word: str) -> Sequence[Notebook]:
     raise GuideError(
         f"there is no notebook {word!r}",
         expected=" or ".join(near) if near else "a file, or a section such as 2.2",
-        todo="labkit run, without a name, for all of them" if not near else "",
+        hint="labkit run, without a name, for all of them" if not near else "",
     )
 
 
@@ -109,7 +109,7 @@ def _names(name: str) -> list[str]:
 
 def _notebook(path: Path) -> Notebook:
     try:
-        below = path.relative_to(notebooks_folder().resolve())
+        below = path.relative_to(notebooks_dir().resolve())
     except (ValueError, GuideError):
         below = Path(path.name)
     return Notebook(path, below.with_suffix("").as_posix())

@@ -71,7 +71,7 @@ def fill(
     """
     for name, option in {PLATFORM: "--platform", BOARD: "--board"}.items():
         if name in given:
-            raise GuideError(f"{name} is given as a parameter", todo=f"use {option} NAME")
+            raise GuideError(f"{name} is given as a parameter", hint=f"use {option} NAME")
     known = {notebook: read_parameters(notebook.path) for notebook in notebooks}
     for name in given:
         if not any(name in defaults for defaults in known.values()):

@@ -8,27 +8,28 @@ from contextlib import contextmanager
 import filelock
 
 from labkit import platforms
-from labkit.boards import Board, inventory, open_board
-from labkit.boards.places import cache_folder
+from labkit.boards import Board, inventory
 from labkit.errors import GuideError
+from labkit.paths import cache_dir
+from labkit.session import open_board
 from labkit.virtual import VirtualMachine
 
-__all__ = ["ended", "require_kind", "reserved"]
+__all__ = ["acquire_board", "check_platform", "ended"]
 
 
-def require_kind(name: str, platform: str) -> None:
+def check_platform(name: str, platform: str) -> None:
     """Raise :class:`GuideError` where the board of that name is of another platform."""
     entry = inventory.find(name)
     kind = entry.platform if entry else name.partition("@")[0]
     known = entry or kind in platforms.names()  # else `local`, or unknown: open_board will say
     if known and kind != platform:
         raise GuideError(
-            f"the board {name} is a {kind}", expected=platform, todo=f"--platform {kind}"
+            f"the board {name} is a {kind}", expected=platform, hint=f"--platform {kind}"
         )
 
 
 @contextmanager
-def reserved(name: str, *, keep: bool) -> Iterator[Board]:
+def acquire_board(name: str, *, keep: bool) -> Iterator[Board]:
     """The board of that name, for one run at a time.
 
     In the end a virtual board is stopped, or reset where it ran before; where ``keep``, it
@@ -55,7 +56,7 @@ def ended(board: Board) -> bool:
 
 
 def _give_back(machine: VirtualMachine, board: Board | None, ran_before: bool) -> None:
-    if not ran_before and machine.folder.exists():
+    if not ran_before and machine.directory.exists():
         machine.down()
     elif ran_before and board and board.virtual:
         board.reset()
@@ -65,16 +66,16 @@ def _give_back(machine: VirtualMachine, board: Board | None, ran_before: bool) -
 @contextmanager
 def _alone(name: str) -> Iterator[None]:
     """Be the only run on that board: two would reset it under each other."""
-    folder = cache_folder() / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(folder / f"run-{name}.lock", timeout=0)
+    directory = cache_dir() / "locks"
+    directory.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(directory / f"run-{name}.lock", timeout=0)
     try:
         lock.acquire()
     except filelock.Timeout as taken:
         raise GuideError(
             f"another labkit run uses the board {name}",
             expected="one run at a time",
-            todo="wait for it, or take one more board with --board PLATFORM@NAME",
+            hint="wait for it, or take one more board with --board PLATFORM@NAME",
         ) from taken
     try:
         yield

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,13 +11,14 @@ from typing import Literal
 
 from labkit.claims.verdict import OUTCOMES
 from labkit.errors import GuideError
+from labkit.files import write_atomic
 
-__all__ = ["Ending", "Row", "Summary", "write_whole"]
+__all__ = ["Row", "Status", "Summary", "write_result"]
 
-Ending = Literal["passed", "failed", "stopped", "skipped"]
+Status = Literal["passed", "failed", "stopped", "skipped"]
 """How a notebook ended. Stopped is by Ctrl-C; skipped was never begun."""
 
-_MARKS: dict[Ending, str] = {"passed": "✓", "failed": "✗", "stopped": "■", "skipped": "-"}
+_MARKS: dict[Status, str] = {"passed": "✓", "failed": "✗", "stopped": "■", "skipped": "-"}
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Row:
     """
 
     notebook: str
-    outcome: Ending
+    outcome: Status
     cells: int = 0
     seconds: float = 0.0
     verdicts: dict[str, int] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class Summary:
     """A whole run: what it ran on, and its rows.
 
     ``kernel`` is the board's kernel release, ``version`` is labkit's, ``when`` the UTC time
-    of the start in ISO 8601, ``folder`` where the results are.
+    of the start in ISO 8601, ``directory`` where the results are.
     """
 
     platform: str
@@ -64,7 +64,7 @@ class Summary:
     kernel: str
     version: str
     when: str
-    folder: Path
+    directory: Path
     rows: Sequence[Row]
 
     @property
@@ -102,13 +102,13 @@ class Summary:
     def next_step(self) -> str:
         """What to read now: the first notebook that went wrong, or the summary."""
         wrong = (self._result(row) for row in self.rows if row.outcome in ("failed", "stopped"))
-        read = next((path for path in wrong if path.exists()), self.folder / "summary.md")
+        read = next((path for path in wrong if path.exists()), self.directory / "summary.md")
         return f"Read {_from_here(read)}"
 
     def write(self) -> None:
         """Write ``summary.md`` and ``summary.csv`` into the folder. Raises :class:`GuideError`."""
-        write_whole(self.folder / "summary.md", self._markdown())
-        write_whole(self.folder / "summary.csv", self._csv())
+        write_result(self.directory / "summary.md", self._markdown())
+        write_result(self.directory / "summary.csv", self._csv())
 
     def show(self) -> None:
         """Print the table, why notebooks failed, what it ran on, and what to read next."""
@@ -135,7 +135,7 @@ class Summary:
             console.print(Text(line), soft_wrap=True)
 
     def _result(self, row: Row) -> Path:
-        return self.folder / f"{row.notebook}.ipynb"
+        return self.directory / f"{row.notebook}.ipynb"
 
     def _markdown(self) -> str:
         lines = [
@@ -169,19 +169,16 @@ class Summary:
         return text.getvalue()
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file by way of a neighbour: it is never half there. Raises :class:`GuideError`."""
-    half = path.with_name(f".{path.name}.{os.getpid()}")
+def write_result(path: Path, text: str) -> None:
+    """Write a file of a run in one step. Raises :class:`GuideError`."""
     try:
-        half.write_text(text, encoding="utf-8")
-        half.replace(path)
-    except OSError as trouble:
-        half.unlink(missing_ok=True)
+        write_atomic(path, text)
+    except OSError as error:
         raise GuideError(
-            f"{path} cannot be written: {trouble.strerror}",
-            expected="a folder for results",
-            todo="name another with --results FOLDER",
-        ) from trouble
+            f"{path} cannot be written: {error.strerror}",
+            expected="a writable directory for results",
+            hint="name another with --results FOLDER",
+        ) from error
 
 
 def _shown(row: Row) -> list[str]:

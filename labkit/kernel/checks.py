@@ -52,7 +52,7 @@ class Check:
     wanted: tuple[str, ...]
     reason: str
     source: str
-    todo: str
+    hint: str
     unless: str = ""
 
 
@@ -98,7 +98,7 @@ def judge(asked: Check, answer: Answer, emulated: bool) -> Finding:
         ok=None if found is None else any(_meets(found, each) for each in asked.wanted),
         reason=asked.reason,
         source=asked.source,
-        todo=asked.todo,
+        hint=asked.hint,
         emulated=emulated,
     )
 
@@ -139,7 +139,7 @@ def _config_answers(board: Board) -> Callable[[Check], Answer]:
     try:
         config = read_config(board)
     except KernelConfigError as trouble:
-        why_not = f"not known: {trouble.found}"
+        why_not = f"not known: {trouble.message}"
         return lambda _: (None, why_not)
     return lambda each: (config.get(each.key, UNKNOWN_OPTION), "")
 

@@ -68,7 +68,7 @@ def parse_cmdline(text: str) -> CommandLine:
 def read_cmdline(board: Board) -> CommandLine:
     """Read what the board's kernel was started with, from ``/proc/cmdline``.
 
-    Raises :class:`~labkit.errors.FileTrouble` where /proc is not mounted.
+    Raises :class:`~labkit.errors.RemoteFileError` where /proc is not mounted.
 
     >>> read_cmdline(board).get("root")                     # doctest: +SKIP
     '/dev/vda'

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KernelConfig", "load_config", "parse_config", "read_config"]
 
-_TODO = "zcat /proc/config.gz or cat /boot/config-$(uname -r) on an arm64 board"
+_HINT = "zcat /proc/config.gz or cat /boot/config-$(uname -r) on an arm64 board"
 
 # The shapes a line of a .config has; scripts/kconfig/confdata.c of the kernel writes them.
 _SET = re.compile(r'CONFIG_(\w+)=("(?:[^"\\]|\\.)*"|[^"\s]*)')
@@ -177,7 +177,7 @@ def _nowhere(board: str, head: str) -> KernelConfigError:
         f"{board} shows no configuration of its kernel {release}",
         expected=f"/proc/config.gz{refused}, /boot/config-{release} or "
         f"/usr/lib/modules/{release}/config",
-        todo="take the file from the kernel's package and read it with load_config",
+        hint="take the file from the kernel's package and read it with load_config",
     )
 
 
@@ -215,7 +215,7 @@ def _refuse_other_architectures(text: str, options: Mapping[str, str], source: s
         raise KernelConfigError(
             f"{source} is for a kernel of the architecture {which}",
             expected="one with CONFIG_ARM64=y",
-            todo=_TODO,
+            hint=_HINT,
         )
 
 
@@ -236,10 +236,10 @@ def _refuse_cut_off(text: str, options: Mapping[str, str], source: str) -> None:
 
 
 def _not_one(found: str) -> KernelConfigError:
-    return KernelConfigError(found, expected="a kernel configuration", todo=_TODO)
+    return KernelConfigError(found, expected="a kernel configuration", hint=_HINT)
 
 
 def _cut_off(found: str) -> KernelConfigError:
     return KernelConfigError(
-        found, expected="the whole configuration of an arm64 kernel", todo=f"copy it again: {_TODO}"
+        found, expected="the whole configuration of an arm64 kernel", hint=f"copy it again: {_HINT}"
     )

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from html import escape
 from typing import TYPE_CHECKING
 
-from labkit.shown import Shown
+from labkit.display import StrRepr
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +32,7 @@ class Finding:
     ok: bool | None
     reason: str
     source: str
-    todo: str
+    hint: str
     emulated: bool
 
     @property
@@ -42,14 +42,14 @@ class Finding:
 
 
 @dataclass(frozen=True, repr=False)
-class CheckReport(Shown):
+class CheckReport(StrRepr):
     """The findings of one board: a table in a notebook, plain text in a terminal.
 
     ``frame`` is the same as a :class:`pandas.DataFrame`, one row a check; ``failed`` and
     ``undecided`` are the rows that need a person. ``ok`` says that every check passed.
 
     >>> report = check(board, "tuning")                     # doctest: +SKIP
-    >>> report.failed[["name", "found", "todo"]]            # doctest: +SKIP
+    >>> report.failed[["name", "found", "hint"]]            # doctest: +SKIP
     """
 
     board: str
@@ -92,7 +92,7 @@ class CheckReport(Shown):
         for each in self.findings:
             said = f"{each.asked}: {each.found}"
             if not each.ok:
-                said += f" (wanted: {each.wanted})\n{'':{names + 19}}{each.todo}"
+                said += f" (wanted: {each.wanted})\n{'':{names + 19}}{each.hint}"
             lines.append(f"  {_WORDS[each.ok]:3}  {each.group:6}  {each.name:{names}}    {said}")
         return "\n".join(lines)
 
@@ -117,7 +117,7 @@ def _row(each: Finding) -> str:
         escape(each.found),
         escape(each.wanted),
         why,
-        "" if each.ok else escape(each.todo),
+        "" if each.ok else escape(each.hint),
     )
     return "<tr>" + "".join(f"<td style='text-align:left'>{cell}</td>" for cell in cells) + "</tr>"
 

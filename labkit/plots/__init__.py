@@ -2,22 +2,22 @@
 
 from labkit.plots.bars import bars, waterfall
 from labkit.plots.clocks import clocks
-from labkit.plots.cumulative import cumulative
 from labkit.plots.distribution import histogram
-from labkit.plots.grid import heatmap, truth_table
+from labkit.plots.ecdf import ecdf
+from labkit.plots.grid import category_grid, heatmap
 from labkit.plots.memory import memory
-from labkit.plots.picture import Picture
+from labkit.plots.plot import Plot
 from labkit.plots.timeline import timeline
 
 __all__ = [
-    "Picture",
+    "Plot",
     "bars",
+    "category_grid",
     "clocks",
-    "cumulative",
+    "ecdf",
     "heatmap",
     "histogram",
     "memory",
     "timeline",
-    "truth_table",
     "waterfall",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labkit.plots.picture import COLOURS, Picture, new_figure
+from labkit.plots.plot import COLOURS, Plot, new_figure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,7 +16,7 @@ _HATCHES = (None, "///", "...", "xxx", "\\\\\\", "+++")
 
 def bars(
     frame: pd.DataFrame, *, label: str, emulated: bool, form: str = "{:,.0f}", title: str = ""
-) -> Picture:
+) -> Plot:
     """Draw one group of lying bars an index entry, one bar a column, the number at its end.
 
     ``label`` names the numbers with their unit.
@@ -57,10 +57,10 @@ def bars(
         f"{name}: " + ", ".join(f"{kind} {form.format(value)}" for kind, value in row.items())
         for name, row in frame.iterrows()
     )
-    return Picture(figure, f"Bars of {label}. {said}.")
+    return Plot(figure, f"Bars of {label}. {said}.")
 
 
-def waterfall(steps: pd.Series, *, label: str, emulated: bool, form: str = "{:,.0f}") -> Picture:
+def waterfall(steps: pd.Series, *, label: str, emulated: bool, form: str = "{:,.0f}") -> Plot:
     """Draw how an amount comes down (or up) step by step: each entry is the total after a step.
 
     The first and the last bar stand on the ground; those between hang where the step left
@@ -98,4 +98,4 @@ def waterfall(steps: pd.Series, *, label: str, emulated: bool, form: str = "{:,.
     axes.set_ylabel(label)
     axes.set_ylim(top=1.18 * max(totals))
     axes.spines[["top", "right"]].set_visible(False)
-    return Picture(figure, f"Waterfall of {label}: {', '.join(said)}.")
+    return Plot(figure, f"Waterfall of {label}: {', '.join(said)}.")

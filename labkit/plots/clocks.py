@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labkit.plots.picture import COLOURS, Picture, new_figure
+from labkit.plots.plot import COLOURS, Plot, new_figure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +18,7 @@ def clocks(
     emulated: bool,
     load: tuple[float, float] | None = None,
     span: tuple[int, int] | None = None,
-) -> Picture:
+) -> Plot:
     """Draw the clock as steps, one small picture below the other for each ``label``.
 
     ``samples`` has the columns ``label``, ``seconds`` and ``khz``. The time of the ``load``
@@ -50,7 +50,7 @@ def clocks(
     rows[-1].set_xlim(left=0)
     spans = samples.groupby("label", sort=False)["khz"].agg(["min", "max"]) / 1000
     told = " ".join(f"{k}: {lo:.0f} to {hi:.0f} MHz." for k, (lo, hi) in _rows(spans))
-    return Picture(figure, f"Clock over {samples['seconds'].max():.0f} s. {told}")
+    return Plot(figure, f"Clock over {samples['seconds'].max():.0f} s. {told}")
 
 
 def _rows(frame: pd.DataFrame) -> list[tuple[str, tuple[float, float]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from labkit.plots.picture import COLOURS, Picture, new_figure
+from labkit.plots.plot import COLOURS, Plot, new_figure
 
 __all__ = ["histogram"]
 
@@ -16,7 +16,7 @@ def histogram(
     emulated: bool,
     bins: int = 40,
     marks: Mapping[str, float] | None = None,
-) -> Picture:
+) -> Plot:
     """Draw one histogram a name, all on one axis of values; ``label`` names them with a unit.
 
     ``marks`` are values worth a dashed line, by what they mean.
@@ -47,4 +47,4 @@ def histogram(
             f"from {min(values):.3g} to {max(values):.3g}"
         )
     panes[-1].set_xlabel(label)
-    return Picture(figure, f"Histograms of {label}. {'; '.join(said)}.")
+    return Plot(figure, f"Histograms of {label}. {'; '.join(said)}.")

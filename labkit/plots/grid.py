@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from labkit.plots.picture import COLOURS, Picture, new_figure
+from labkit.plots.plot import COLOURS, Plot, new_figure
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["heatmap", "truth_table"]
+__all__ = ["category_grid", "heatmap"]
 
 _PALE: dict[str, Any] = {
     "boxstyle": "round,pad=0.2",
@@ -22,7 +22,7 @@ _PALE: dict[str, Any] = {
 
 def heatmap(
     frame: pd.DataFrame, *, label: str, emulated: bool, form: str = "{:g}", title: str = ""
-) -> Picture:
+) -> Plot:
     """Draw numbers as a grid: one row an index entry, one column a column, darker is less.
 
     ``label`` says what the numbers are, with their unit; missing numbers stay white.
@@ -48,12 +48,12 @@ def heatmap(
     figure.colorbar(image, ax=axes, label=label)
     _frame_axes(axes, frame, title)
     said = _read(frame.map(lambda value: form.format(value) if value == value else "none"))
-    return Picture(figure, f"Grid of {label}, {_size(frame)}. {said}")
+    return Plot(figure, f"Grid of {label}, {_size(frame)}. {said}")
 
 
-def truth_table(
+def category_grid(
     frame: pd.DataFrame, *, meaning: dict[str, str], label: str, title: str = ""
-) -> Picture:
+) -> Plot:
     """Draw words as a grid, one colour a word, with the word in each square.
 
     ``meaning`` gives each word of the frame what it stands for, in the legend's order, at most
@@ -61,7 +61,7 @@ def truth_table(
 
     >>> import pandas as pd
     >>> seen = pd.DataFrame({"1.21": ["refused"]}, index=["GOARM=8"])
-    >>> truth_table(seen, meaning={"refused": "status 2"}, label="what go build said").alt
+    >>> category_grid(seen, meaning={"refused": "status 2"}, label="what go build said").alt
     'Grid of what go build said, 1 row by 1 column. GOARM=8: 1.21 refused.'
     """
     from matplotlib.colors import ListedColormap
@@ -83,7 +83,7 @@ def truth_table(
     ]
     axes.legend(handles=patches, loc="lower left", bbox_to_anchor=(0, 1.02), frameon=False)
     _frame_axes(axes, frame, title)
-    return Picture(figure, f"Grid of {label}, {_size(frame)}. {_read(frame)}")
+    return Plot(figure, f"Grid of {label}, {_size(frame)}. {_read(frame)}")
 
 
 def _frame_axes(axes: Axes, frame: pd.DataFrame, title: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from labkit.plots.picture import COLOURS, Picture, new_figure
+from labkit.plots.plot import COLOURS, Plot, new_figure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +21,7 @@ def memory(
     emulated: bool,
     limits: Mapping[str, float] | None = None,
     killed: frozenset[str] | set[str] = frozenset(),
-) -> Picture:
+) -> Plot:
     """Draw the memory of several runs, and the limits they were under.
 
     ``samples`` has the columns ``label``, ``seconds`` and ``mib``. ``limits`` are MiB by name,
@@ -68,4 +68,4 @@ def memory(
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc="upper left", bbox_to_anchor=(0, -0.16), ncols=2, frameon=False, fontsize=9)
     seconds = samples["seconds"].max()
-    return Picture(figure, f"Memory over {seconds:.0f} s. {' '.join(told)}")
+    return Plot(figure, f"Memory over {seconds:.0f} s. {' '.join(told)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labkit.plots.picture import COLOURS, Picture, new_figure
+from labkit.plots.plot import COLOURS, Plot, new_figure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["timeline"]
 
 
-def timeline(slices: pd.DataFrame, *, emulated: bool) -> Picture:
+def timeline(slices: pd.DataFrame, *, emulated: bool) -> Plot:
     """Draw one row a goroutine, one bar a stretch of work, in the colour of its processor.
 
     ``slices`` has the columns ``goroutine`` and ``cpu`` (numbers), ``start_ms`` and
@@ -53,7 +53,7 @@ def timeline(slices: pd.DataFrame, *, emulated: bool) -> Picture:
         f"{_number(len(processors), 'processor')} over {slices['end_ms'].max():.0f} ms, "
         f"{_number(len(slices), 'stretch', 'stretches')} of work."
     )
-    return Picture(figure, alt)
+    return Plot(figure, alt)
 
 
 def _number(count: int, one: str, many: str = "") -> str:

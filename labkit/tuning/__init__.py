@@ -1,19 +1,20 @@
 """Changes of a board that always find their way back."""
 
-from labkit.platforms.configtxt import known_keys
-from labkit.tuning.bootfiles import CommandLine, ConfigSetting
+from labkit.raspberrypi.configtxt import known_keys
+from labkit.tuning.bootfiles import CommandLine, ConfigTxtChange
 from labkit.tuning.cgroups import CpuSet
-from labkit.tuning.change import Change, Plan, Together
+from labkit.tuning.change import Change, ChangeGroup, Plan
 from labkit.tuning.clocks import Governor, Limits, Tunable
-from labkit.tuning.cpufreq import Policy, loadable, policies, sample, time_in_state
-from labkit.tuning.runtime import GoSettings
+from labkit.tuning.cpufreq import Policy, module_governors, policies, sample, time_in_state
+from labkit.tuning.gosettings import GoSettings
 from labkit.tuning.unit_runs import UnitRun, run_unit
 from labkit.tuning.units import InstalledUnit, Unit, verify
 
 __all__ = [
     "Change",
+    "ChangeGroup",
     "CommandLine",
-    "ConfigSetting",
+    "ConfigTxtChange",
     "CpuSet",
     "GoSettings",
     "Governor",
@@ -21,12 +22,11 @@ __all__ = [
     "Limits",
     "Plan",
     "Policy",
-    "Together",
     "Tunable",
     "Unit",
     "UnitRun",
     "known_keys",
-    "loadable",
+    "module_governors",
     "policies",
     "run_unit",
     "sample",

@@ -15,24 +15,24 @@ from collections.abc import Sequence
 
 from labkit.boards import Board
 from labkit.errors import TuningError
-from labkit.platforms.configtxt import ConfigTxt
+from labkit.raspberrypi.configtxt import ConfigTxt
 from labkit.tuning.change import Change, Plan, replace
 
-__all__ = ["BootFileChange", "CommandLine", "ConfigSetting", "boot_folder"]
+__all__ = ["BootFileChange", "CommandLine", "ConfigTxtChange", "boot_dir"]
 
-FOLDERS = ("/boot/firmware", "/boot")
+DIRECTORIES = ("/boot/firmware", "/boot")
 """Where the files are: since Raspberry Pi OS bookworm, and before."""
 
 
-def boot_folder(board: Board) -> str:
+def boot_dir(board: Board) -> str:
     """Where the board has its ``config.txt``. Raises :class:`TuningError` where it has none."""
-    tests = "; ".join(f"[ -f {each}/config.txt ] && echo {each}" for each in FOLDERS)
+    tests = "; ".join(f"[ -f {each}/config.txt ] && echo {each}" for each in DIRECTORIES)
     there = board.run(tests).lines
     if not there:
         raise TuningError(
             f"{board.name} has no config.txt",
-            expected=f"one in {' or '.join(FOLDERS)}, as a Raspberry Pi has",
-            todo="labkit board up raspberry-pi-5, for a virtual board that has",
+            expected=f"one in {' or '.join(DIRECTORIES)}, as a Raspberry Pi has",
+            hint="labkit board up raspberry-pi-5, for a virtual board that has",
         )
     return there[0]
 
@@ -71,7 +71,7 @@ class BootFileChange(Change):
     @property
     def path(self) -> str:
         """The file on the board."""
-        return f"{boot_folder(self.board)}/{self.file}"
+        return f"{boot_dir(self.board)}/{self.file}"
 
     def diff(self) -> str:
         """What would be written, as a unified diff; empty where nothing would change."""
@@ -89,10 +89,10 @@ class BootFileChange(Change):
             raise TuningError(
                 f"{self.describe()}: not written, for nobody has said so",
                 expected=".diff() to be looked at",
-                todo="make the change with confirmed=True",
+                hint="make the change with confirmed=True",
             )
         apply = replace(path, after.encode(errors="surrogateescape"))
-        return Plan(path, apply, ":", keep=(path,), lasting=True)
+        return Plan(path, apply, ":", keep=(path,), persistent=True)
 
     def _text(self, path: str) -> str:
         # As bytes: an editor's line ends, and what is no UTF-8, stay as they are.
@@ -100,13 +100,13 @@ class BootFileChange(Change):
         return base64.b64decode(coded).decode(errors="surrogateescape")
 
 
-class ConfigSetting(BootFileChange):
+class ConfigTxtChange(BootFileChange):
     """Settings of ``config.txt``, each on the line that counts for this model.
 
     A key the firmware does not have is not refused, for the firmware does not refuse it
     either; :attr:`unknown` names it. Values are in the firmware's units (clocks in MHz).
 
-    >>> change = ConfigSetting(board, arm_freq=2000, confirmed=True)  # doctest: +SKIP
+    >>> change = ConfigTxtChange(board, arm_freq=2000, confirmed=True)  # doctest: +SKIP
     >>> with change:                                                  # doctest: +SKIP
     ...     board.reboot()
     """

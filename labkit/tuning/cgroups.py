@@ -65,7 +65,7 @@ class CpuSet(Change):
             raise TuningError(
                 f"{self.board.name} has no cpuset controller",
                 expected="cpuset in /sys/fs/cgroup/cgroup.controllers",
-                todo=f"labkit board check {self.board.name}",
+                hint=f"labkit board check {self.board.name}",
             )
         said = self.board.check(f"cat {CONTROL}; [ ! -e %s ] || echo there", self.path).stdout
         if "there" in said.split():

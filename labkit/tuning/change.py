@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from labkit.boards import Board, journal
-from labkit.errors import NotTaken, SudoRefused, TuningError
-from labkit.shown import Shown
+from labkit.boards import Board
+from labkit.display import StrRepr
+from labkit.errors import ChangeRejected, SudoRefused, TuningError
+from labkit.tuning import journal
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Change", "Plan", "Together", "replace", "write"]
+__all__ = ["Change", "ChangeGroup", "Plan", "replace", "write"]
 
 
 @dataclass(frozen=True)
@@ -28,14 +29,14 @@ class Plan:
 
     ``subject`` names what is changed (``cpufreq policy0``, a path). ``undo`` must be fit to
     be run twice, and from any point of ``apply``. The files ``keep`` are saved before and put
-    back before ``undo`` runs. ``lasting`` changes outlive a reboot.
+    back before ``undo`` runs. ``persistent`` changes outlive a reboot.
     """
 
     subject: str
     apply: str
     undo: str
     keep: tuple[str, ...] = ()
-    lasting: bool = False
+    persistent: bool = False
 
 
 def write(value: object, path: str) -> str:
@@ -60,18 +61,18 @@ def replace(path: str, content: bytes) -> str:
     )
 
 
-class Change(Shown, ABC):
+class Change(StrRepr, ABC):
     """One change of one board: described, made, read back, undone.
 
     In a ``with`` block it is undone at the end, whatever ends it. Before it is made it is
-    noted on the board (see :mod:`labkit.boards.journal`): should this process die or the link
+    noted on the board (see :mod:`labkit.tuning.journal`): should this process die or the link
     drop, ``labkit board restore NAME`` undoes it. ``a + b`` is a change too.
 
     >>> with Governor(board, "performance"):             # doctest: +SKIP
     ...     measure()
     """
 
-    lenient = False
+    allow_clamped = False
     """Whether another answer of the board than the one asked for is taken as it is."""
 
     def __init__(self, board: Board) -> None:
@@ -105,11 +106,11 @@ class Change(Shown, ABC):
     def apply(self) -> Change:
         """Note the change on the board, make it, read it back.
 
-        Where any of this fails, all is undone. Raises :class:`NotTaken` where the board
+        Where any of this fails, all is undone. Raises :class:`ChangeRejected` where the board
         refuses or answers another value, :class:`TuningError`.
         """
         if self._entry:
-            raise TuningError(f"{self.describe()} is made already", todo="undo() it before")
+            raise TuningError(f"{self.describe()} is made already", hint="undo() it before")
         plan = self.plan()
         what = self.describe()
         # Set first: should Ctrl-C come while it is being noted, the undo finds it by its key.
@@ -118,8 +119,8 @@ class Change(Shown, ABC):
             self._note(what, plan)
             done = journal.make(self.board, self._entry, plan.apply)
             if not done.ok:
-                raise NotTaken(f"{self.board.name} refuses {what}: {done.complaint}")
-            if not self.lenient:
+                raise ChangeRejected(f"{self.board.name} refuses {what}: {done.error_line}")
+            if not self.allow_clamped:
                 self._compare(what)
         except BaseException:
             self.undo()
@@ -168,7 +169,7 @@ class Change(Shown, ABC):
                 key=self._entry,
                 subject=plan.subject,
                 keep=plan.keep,
-                lasting=plan.lasting,
+                persistent=plan.persistent,
             )
         except SudoRefused:  # then nothing is noted, and there is no undoing either
             self._entry = ""
@@ -178,14 +179,14 @@ class Change(Shown, ABC):
         said = self.read()
         for setting, asked in self.wanted().items():
             if said.get(setting) != asked:
-                raise NotTaken(
+                raise ChangeRejected(
                     f"{what}: {self.board.name} says {said.get(setting, 'nothing')!r} "
                     f"for {setting}",
                     expected=repr(asked),
                 )
 
-    def __add__(self, other: Change) -> Together:
-        return Together(self, other)
+    def __add__(self, other: Change) -> ChangeGroup:
+        return ChangeGroup(self, other)
 
     def __enter__(self) -> Change:
         return self.apply()
@@ -202,7 +203,7 @@ class Change(Shown, ABC):
         return f"{self.describe()} on {self.board.name}" + (" (made)" if self.applied else "")
 
 
-class Together(Change):
+class ChangeGroup(Change):
     """Several changes as one: made in their order, undone in the reverse one."""
 
     def __init__(self, *changes: Change) -> None:
@@ -215,7 +216,7 @@ class Together(Change):
 
     def plan(self) -> Plan:
         """A change of changes has no plan of its own."""
-        raise TuningError("several changes have a plan each", todo="ask each one of .changes")
+        raise TuningError("several changes have a plan each", hint="ask each one of .changes")
 
     def read(self) -> dict[str, str]:
         """See :meth:`Change.read`."""

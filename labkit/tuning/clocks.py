@@ -99,7 +99,7 @@ class Governor(_CpufreqChange):
             raise TuningError(
                 f"{self.board.name} has no governor {self.governor!r} now",
                 expected=f"one of {', '.join(policy.governors)}",
-                todo=f"Governor(board, {self.governor!r}, load_modules=True)" if known else "",
+                hint=f"Governor(board, {self.governor!r}, load_modules=True)" if known else "",
             )
         return f"modprobe {shlex.quote(module)}", f"modprobe -r -q {shlex.quote(module)} || :"
 
@@ -107,8 +107,8 @@ class Governor(_CpufreqChange):
 class Limits(_CpufreqChange):
     """Other limits, in kHz, for one policy or for all. None leaves one as it is.
 
-    The kernel moves a value it cannot have to one it can. With ``lenient`` that is taken, and
-    :meth:`read_back` shows it; otherwise it is :class:`NotTaken`. Raises :class:`TuningError`
+    The kernel moves a value it cannot have to one it can. With ``allow_clamped`` that is taken, and
+    :meth:`read_back` shows it; otherwise it is :class:`ChangeRejected`. Raises :class:`TuningError`
     at once for a value that was plainly meant in Hz or MHz.
 
     >>> Limits(board, max_khz=2400)                                   # doctest: +SKIP
@@ -123,7 +123,7 @@ class Limits(_CpufreqChange):
         min_khz: int | None = None,
         max_khz: int | None = None,
         policy: str | None = None,
-        lenient: bool = False,
+        allow_clamped: bool = False,
     ) -> None:
         super().__init__(board, policy)
         self.limits = {
@@ -138,7 +138,7 @@ class Limits(_CpufreqChange):
             raise TuningError("no limit was given", expected="min_khz or max_khz")
         if min_khz is not None and max_khz is not None and min_khz > max_khz:
             raise TuningError(f"min_khz={min_khz} is above max_khz={max_khz}")
-        self.lenient = lenient
+        self.allow_clamped = allow_clamped
 
     def describe(self) -> str:
         """See :meth:`Change.describe`."""

@@ -20,7 +20,7 @@ __all__ = [
     "Policy",
     "chosen",
     "current",
-    "loadable",
+    "module_governors",
     "policies",
     "require",
     "sample",
@@ -102,7 +102,7 @@ def current(board: Board) -> dict[int, int]:
     return {int(cpu): int(khz) for cpu, khz in sorted(pairs, key=lambda pair: int(pair[0]))}
 
 
-def loadable(board: Board) -> list[str]:
+def module_governors(board: Board) -> list[str]:
     """Governors that the board has as modules, loaded or not."""
     ask = "ls /lib/modules/$(uname -r)/kernel/drivers/cpufreq 2>/dev/null"
     names = (line.partition(".")[0] for line in board.run(ask).lines)
@@ -160,7 +160,7 @@ def require(board: Board, policy: str | None = None, *, sudo: bool = False) -> l
         raise TuningError(
             f"{board.name} has no processor clock that the kernel governs",
             expected=f"{ROOT}/policy0",
-            todo="labkit board up raspberry-pi-5, for a virtual board that has",
+            hint="labkit board up raspberry-pi-5, for a virtual board that has",
         )
     return chosen(board, there, policy)
 

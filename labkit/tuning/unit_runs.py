@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from labkit.boards import Board
-from labkit.errors import NotTaken, TuningError
-from labkit.shown import Shown
-from labkit.tuning.units import Unit, quoted
+from labkit.display import StrRepr
+from labkit.errors import ChangeRejected, TuningError
+from labkit.tuning.units import Unit, escape
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +22,7 @@ _MARK = "@@labkit"
 # Run by systemd in the unit's own cgroup after its main process, when the counters are still
 # there (with the unit they are gone); the shell's own words only, for the cgroup may have no
 # memory left.
-_LAST_WORDS = f"""
+_EXIT_REPORT = f"""
 IFS=: read -r zero none group </proc/self/cgroup
 cd "/sys/fs/cgroup$group"
 echo "{_MARK} result $SERVICE_RESULT"
@@ -69,7 +69,7 @@ done
 
 
 @dataclass(frozen=True, repr=False)
-class UnitRun(Shown):
+class UnitRun(StrRepr):
     """A unit that has run to its end.
 
     ``output`` is what the program printed, ``result`` systemd's word: success, exit-code,
@@ -130,8 +130,8 @@ def run_unit(
     """
     problems = unit.problems(board)
     if problems and not anyway:
-        raise TuningError(f"{board.name}: {problems[0]}", todo="run_unit(..., anyway=True)")
-    last = f"/bin/sh -c {quoted(_LAST_WORDS)}".replace("$", "$$")
+        raise TuningError(f"{board.name}: {problems[0]}", hint="run_unit(..., anyway=True)")
+    last = f"/bin/sh -c {escape(_EXIT_REPORT)}".replace("$", "$$")
     words = ["systemd-run", "--quiet", "--pipe", "--wait", "--collect", f"--unit={name}"]
     properties = {**unit.settings(), "RuntimeMaxSec": f"{limit:g}", "ExecStopPost": last}
     words += [f"--property={key}={value}" for key, value in properties.items()]
@@ -146,7 +146,7 @@ def run_unit(
     run = _observed(unit, done.stdout, done.stderr, done.seconds)
     if not run.counters:
         said = (run.complaints or f"status {done.exit_status}").splitlines()[-1]
-        raise NotTaken(f"{board.name} has not run {name}: {said}")
+        raise ChangeRejected(f"{board.name} has not run {name}: {said}")
     return run
 
 

@@ -11,20 +11,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from labkit.boards import Board
+from labkit.display import StrRepr
 from labkit.errors import TuningError
-from labkit.shown import Shown
 from labkit.tuning.change import Change, Plan, replace
 
-__all__ = ["InstalledUnit", "Unit", "quoted", "verify"]
+__all__ = ["InstalledUnit", "Unit", "escape", "verify"]
 
-FOLDER = "/etc/systemd/system"
+DIRECTORY = "/etc/systemd/system"
 """Where a board's owner keeps units of their own."""
 
 _POLICIES = ("other", "batch", "idle", "fifo", "rr")
 
 
 @dataclass(frozen=True)
-class Unit(Shown):
+class Unit(StrRepr):
     """What a service runs, and the settings that this guide is about.
 
     ``command`` is program and arguments. ``cpus`` is CPUAffinity, a mask the program may
@@ -97,9 +97,9 @@ class Unit(Shown):
     def text(self) -> str:
         """The unit file."""
         # systemd has its own words behind a % everywhere, behind a $ in commands.
-        words = [quoted(word).replace("%", "%%") for word in self.command]
+        words = [escape(word).replace("%", "%%") for word in self.command]
         start = " ".join(words).replace("$", "$$")
-        pairs = [quoted(f"{k}={v}").replace("%", "%%") for k, v in self.environment.items()]
+        pairs = [escape(f"{k}={v}").replace("%", "%%") for k, v in self.environment.items()]
         variables = [f"Environment={pair}" for pair in pairs]
         lines = [f"{name}={value}" for name, value in self.settings().items()]
         about = "Description=an experiment of the lab guide"
@@ -161,7 +161,7 @@ class InstalledUnit(Change):
     @property
     def path(self) -> str:
         """The unit file on the board."""
-        return f"{FOLDER}/{self.name}.service"
+        return f"{DIRECTORY}/{self.name}.service"
 
     def describe(self) -> str:
         """See :meth:`Change.describe`."""
@@ -192,7 +192,7 @@ class InstalledUnit(Change):
             f"systemctl restart {unit} || {{ {why}; }}",
         ]
         steps = "\n".join(apply), "\n".join(undo)
-        return Plan(self.path, *steps, keep=(self.path,), lasting=True)
+        return Plan(self.path, *steps, keep=(self.path,), persistent=True)
 
     def journal(self) -> list[str]:
         """What the service and systemd have said of it since the board came up, a line each."""
@@ -208,7 +208,7 @@ class InstalledUnit(Change):
         return {self.path: self.content}
 
 
-def quoted(word: str) -> str:
+def escape(word: str) -> str:
     """A word as systemd reads it: in double quotes, with C's escapes."""
     if re.fullmatch(r"[\w./:=,+@-]+", word):
         return word

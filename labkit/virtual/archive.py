@@ -10,16 +10,15 @@ import tempfile
 from pathlib import Path
 
 from labkit import platforms
-from labkit.boards.files import file_digest
 from labkit.errors import ImageCorrupt, ImageUnknown
+from labkit.files import lock, sha256_file
 from labkit.platforms import Platform
-from labkit.virtual import programs
+from labkit.virtual import tools as programs
 from labkit.virtual.images import (
     FILES,
     Image,
     find,
-    images_folder,
-    lock,
+    images_dir,
     read_manifest,
     recipe_digest,
     require_space,
@@ -35,7 +34,7 @@ def export(platform: Platform, target: Path) -> Path:
 
     Snapshots stay here: they belong to this machine's QEMU. The file holds the private
     keys of the virtual board, which opens to nobody but its own host; still, treat it as
-    what it is. Raises :class:`ImageUnknown`, :class:`NoSpace`.
+    what it is. Raises :class:`ImageUnknown`, :class:`DiskFull`.
     """
     image = find(platform)
     if image is None:
@@ -48,18 +47,18 @@ def export(platform: Platform, target: Path) -> Path:
     try:
         with tempfile.TemporaryDirectory(dir=target.parent) as room:
             disk = Path(room) / "disk.qcow2"
-            _compress(image.folder / "disk.qcow2", disk)
-            packed = {**image.files, disk.name: (file_digest(disk), disk.stat().st_size)}
+            _compress(image.directory / "disk.qcow2", disk)
+            packed = {**image.files, disk.name: (sha256_file(disk), disk.stat().st_size)}
             write_manifest(dataclasses.replace(image, files=packed), Path(room))
             with tarfile.open(half, "w") as tar:
                 tar.add(Path(room) / "manifest.json", "manifest.json")
                 for name in FILES:
-                    tar.add(disk if name == disk.name else image.folder / name, name)
+                    tar.add(disk if name == disk.name else image.directory / name, name)
         half.replace(target)
     finally:
         half.unlink(missing_ok=True)
     sum_file = target.with_name(target.name + ".sha256")
-    sum_file.write_text(f"{file_digest(target)}  {target.name}\n", encoding="utf-8")
+    sum_file.write_text(f"{sha256_file(target)}  {target.name}\n", encoding="utf-8")
     return target
 
 
@@ -71,16 +70,16 @@ def import_file(source: Path) -> Image:
     if not source.is_file():
         raise ImageUnknown(f"there is no file {source}", expected="one that image export wrote")
     _check_sum(source)
-    images_folder().mkdir(parents=True, exist_ok=True)
-    require_space(images_folder(), source.stat().st_size)
-    with tempfile.TemporaryDirectory(dir=images_folder(), prefix=".import-") as room:
-        folder = Path(room) / "image"
-        image = _unpack(source, folder)
+    images_dir().mkdir(parents=True, exist_ok=True)
+    require_space(images_dir(), source.stat().st_size)
+    with tempfile.TemporaryDirectory(dir=images_dir(), prefix=".import-") as room:
+        directory = Path(room) / "image"
+        image = _unpack(source, directory)
         _check_recipe(image, source)
-        with lock(image.folder.name):
-            _check_files(image, folder, source)
-            shutil.rmtree(image.folder, ignore_errors=True)
-            folder.rename(image.folder)
+        with lock(image.directory.name):
+            _check_files(image, directory, source)
+            shutil.rmtree(image.directory, ignore_errors=True)
+            directory.rename(image.directory)
     return image
 
 
@@ -98,29 +97,29 @@ def _check_sum(source: Path) -> None:
     sum_file = source.with_name(source.name + ".sha256")
     if sum_file.is_file():
         wanted = sum_file.read_text(encoding="utf-8").split()[0]
-        if file_digest(source) != wanted:
+        if sha256_file(source) != wanted:
             raise ImageCorrupt(
                 f"{source} does not have the sha256 in {sum_file.name}",
                 expected=wanted,
-                todo="copy the file again",
+                hint="copy the file again",
             )
 
 
-def _unpack(source: Path, folder: Path) -> Image:
-    folder.mkdir()
+def _unpack(source: Path, directory: Path) -> Image:
+    directory.mkdir()
     try:
         with tarfile.open(source) as tar:
             for member in tar:
                 # Known names and bytes only: nothing in the file leads out of the folder.
                 data = tar.extractfile(member) if member.name in (*FILES, "manifest.json") else None
                 if data:
-                    with data, (folder / member.name).open("wb") as file:
+                    with data, (directory / member.name).open("wb") as file:
                         shutil.copyfileobj(data, file)
     except (tarfile.TarError, OSError) as wrong:
         raise ImageCorrupt(
             f"{source} is not an exported image ({wrong})", expected="a file of labkit image export"
         ) from wrong
-    manifest = folder / "manifest.json"
+    manifest = directory / "manifest.json"
     if not manifest.is_file():
         raise ImageCorrupt(f"{source} holds no manifest.json", expected="an exported image")
     return read_manifest(manifest)
@@ -134,17 +133,17 @@ def _check_recipe(image: Image, source: Path) -> None:
         raise ImageCorrupt(
             f"{source} holds {image.platform!r} of recipe {image.recipe!r}",
             expected=f"recipe {wanted}",
-            todo="use the same version of the guide on both machines",
+            hint="use the same version of the guide on both machines",
         )
 
 
-def _check_files(image: Image, folder: Path, source: Path) -> None:
+def _check_files(image: Image, directory: Path, source: Path) -> None:
     for name in FILES:
-        file = folder / name
+        file = directory / name
         digest, _ = image.files.get(name, ("", 0))
-        if not file.is_file() or file_digest(file) != digest:
+        if not file.is_file() or sha256_file(file) != digest:
             raise ImageCorrupt(
-                f"{name} in {source} is not what its manifest says", todo="copy the file again"
+                f"{name} in {source} is not what its manifest says", hint="copy the file again"
             )
-    (folder / "login_key").chmod(0o600)
-    (folder / "manifest.json").touch()
+    (directory / "login_key").chmod(0o600)
+    (directory / "manifest.json").touch()

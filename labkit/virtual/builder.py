@@ -17,11 +17,12 @@ from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 
-from labkit.boards.files import file_digest
-from labkit.errors import ImageBuildFailed, NoSpace, VirtualError
+from labkit.errors import DiskFull, ImageBuildFailed, VirtualError
+from labkit.files import sha256_file
 from labkit.platforms import Platform, VirtualSpec
-from labkit.programs import MORE_PATH, require
-from labkit.virtual import guest, images, programs
+from labkit.tools import EXTRA_PATH, require
+from labkit.virtual import guest, images
+from labkit.virtual import tools as programs
 from labkit.virtual.images import Image
 from labkit.virtual.progress import step
 
@@ -37,28 +38,28 @@ SPACE = 3 << 30
 def build(platform: Platform) -> Image:
     """Build a platform's image, in place of an earlier one, and give it.
 
-    Raises :class:`VirtualError` where the platform has no recipe, :class:`ProgramMissing`,
-    :class:`NoSpace`, :class:`ImageBuildFailed`.
+    Raises :class:`VirtualError` where the platform has no recipe, :class:`ToolNotFound`,
+    :class:`DiskFull`, :class:`ImageBuildFailed`.
     """
     recipe = platform.virtual
     if recipe is None:
         raise VirtualError(
             f"labkit has no recipe for a virtual {platform.title}",
             expected="a board of your own",
-            todo=f"labkit board add NAME HOST --platform {platform.name}",
+            hint=f"labkit board add NAME HOST --platform {platform.name}",
         )
     require((*programs.RUN, *programs.BUILD))
-    programs.teach_arm64()
-    folder = images.images_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    images.require_space(folder, SPACE)
+    programs.register_binfmt()
+    directory = images.images_dir()
+    directory.mkdir(parents=True, exist_ok=True)
+    images.require_space(directory, SPACE)
     name = f"{platform.name}-{images.recipe_digest(platform)}"
-    for left in folder.glob(f".build-{name}-*"):  # ours: the caller holds the image's lock
+    for left in directory.glob(f".build-{name}-*"):  # ours: the caller holds the image's lock
         shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=f".build-{name}-") as room:
+    with tempfile.TemporaryDirectory(dir=directory, prefix=f".build-{name}-") as room:
         image = _Build(platform, recipe, Path(room)).image()
-        shutil.rmtree(folder / name, ignore_errors=True)
-        (Path(room) / "image").rename(folder / name)
+        shutil.rmtree(directory / name, ignore_errors=True)
+        (Path(room) / "image").rename(directory / name)
     return image
 
 
@@ -69,7 +70,7 @@ class _Build:
         self.platform = platform
         self.recipe = recipe
         self.room = room
-        self.log = images.images_folder() / f"{platform.name}-build.log"
+        self.log = images.images_dir() / f"{platform.name}-build.log"
         self.log.write_bytes(b"")
         self.result = room / "image"
         self.result.mkdir()
@@ -98,7 +99,7 @@ class _Build:
             release=release,
             built=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
             host_key=" ".join(host_key.split()[:2]),
-            files={name: (file_digest(path), path.stat().st_size) for name, path in found.items()},
+            files={name: (sha256_file(path), path.stat().st_size) for name, path in found.items()},
         )
         images.write_manifest(image, self.result)
         return image
@@ -158,7 +159,7 @@ class _Build:
 
     def _do(self, words: Sequence[str], *, cwd: Path | None = None) -> None:
         """Run one program, its output in the log. Raises :class:`ImageBuildFailed`."""
-        path = os.pathsep.join([os.environ.get("PATH", os.defpath), *MORE_PATH])
+        path = os.pathsep.join([os.environ.get("PATH", os.defpath), *EXTRA_PATH])
         env = {**os.environ, "PATH": path, "LC_ALL": "C"}
         if os.geteuid() == 0:
             # What mmdebstrap leaves when killed goes with this folder. (Not for others: it
@@ -188,7 +189,7 @@ class _Build:
         text = self.log.read_text(errors="replace")
         if "No space left on device" in text:
             images.require_space(self.room, SPACE)
-            return NoSpace(f"{self.room.parent} ran out of room", expected="3 GiB free")
+            return DiskFull(f"{self.room.parent} ran out of room", expected="3 GiB free")
         complaints = [
             line for line in text.splitlines() if line.startswith(("E:", "W: GPG", "Err:"))
         ]
@@ -197,10 +198,10 @@ class _Build:
             return ImageBuildFailed(
                 f"no package mirror of {self.platform.title} answers from here",
                 expected=f"one that has {self.recipe.suite} for arm64",
-                todo=f"check the network, or set LABKIT_MIRROR; the log is {self.log}",
+                hint=f"check the network, or set LABKIT_MIRROR; the log is {self.log}",
             )
         last = complaints[-1] if complaints else (text.strip().splitlines() or ["no word"])[-1]
-        return ImageBuildFailed(f"{program} failed: {last}", todo=f"read {self.log}")
+        return ImageBuildFailed(f"{program} failed: {last}", hint=f"read {self.log}")
 
 
 def _lifeline() -> list[str]:

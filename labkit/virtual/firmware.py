@@ -18,15 +18,15 @@ from pathlib import Path
 
 from labkit.errors import BootFailed, VirtualError
 from labkit.platforms import VirtualSpec
-from labkit.platforms.configtxt import ConfigTxt
-from labkit.virtual import programs
+from labkit.raspberrypi.configtxt import ConfigTxt
+from labkit.virtual import tools as programs
 
 __all__ = [
     "TREE",
     "Boot",
+    "boot_config_from_disk",
     "decide",
-    "decide_for",
-    "imprint",
+    "fingerprint",
     "new_disk",
     "say",
     "write_device_tree",
@@ -74,7 +74,7 @@ def new_disk(path: Path) -> None:
         _do("mcopy", "-i", str(path), "-", f"::{name}", stdin=_shipped(name))
 
 
-def decide_for(disk: Path | None) -> Boot:
+def boot_config_from_disk(disk: Path | None) -> Boot:
     """Read the two files of a disk and decide; None stands for a disk as it is when new.
 
     A file that is missing is an empty one: the real firmware starts without them too.
@@ -106,15 +106,15 @@ def decide(config: str, cmdline: str) -> Boot:
     return Boot(" ".join([own, *needed, *theirs]), _points(lowest, highest), tuple(notes))
 
 
-def imprint(recipe: VirtualSpec, boot: Boot) -> str:
+def fingerprint(recipe: VirtualSpec, boot: Boot) -> str:
     """All a machine has from us at its first power-on, as text to tell one from another."""
     texts = (_LABEL, _shipped("config.txt"), _shipped("cmdline.txt"))
     return "\n".join([repr(boot), _clocks(boot, recipe.cpus), *texts])
 
 
-def write_device_tree(recipe: VirtualSpec, boot: Boot, folder: Path) -> Path:
-    """QEMU's own device tree with the clocks added, in ``folder``; give the file."""
-    plain, source, target = folder / "qemu.dtb", folder / "board.dts", folder / TREE
+def write_device_tree(recipe: VirtualSpec, boot: Boot, directory: Path) -> Path:
+    """QEMU's own device tree with the clocks added, in ``directory``; give the file."""
+    plain, source, target = directory / "qemu.dtb", directory / "board.dts", directory / TREE
     _do(
         "qemu-system-aarch64",
         *("-M", f"{recipe.machine},dumpdtb={plain}", "-cpu", recipe.cpu),
@@ -181,7 +181,7 @@ def _read(disk: Path, name: str) -> str:
         raise BootFailed(
             f"the firmware cannot read {disk}: {done.stderr.decode(errors='replace').strip()}",
             expected="a FAT disk",
-            todo="labkit board reset NAME",
+            hint="labkit board reset NAME",
         )
     return done.stdout.decode(errors="replace")
 

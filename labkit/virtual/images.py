@@ -6,17 +6,13 @@ import hashlib
 import io
 import json
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from filelock import FileLock
-
-from labkit.boards.files import file_digest
-from labkit.boards.places import cache_folder
-from labkit.errors import ImageCorrupt, ImageUnknown, NoSpace
+from labkit.errors import DiskFull, ImageCorrupt, ImageUnknown
+from labkit.files import lock, sha256_file
+from labkit.paths import cache_dir
 from labkit.platforms import Platform
 from labkit.virtual import guest
 
@@ -25,8 +21,7 @@ __all__ = [
     "Image",
     "find",
     "images",
-    "images_folder",
-    "lock",
+    "images_dir",
     "read_manifest",
     "recipe_digest",
     "remove",
@@ -54,14 +49,16 @@ class Image:
     files: dict[str, tuple[str, int]]
 
     @property
-    def folder(self) -> Path:
+    def directory(self) -> Path:
         """Where it lies."""
-        return images_folder() / f"{self.platform}-{self.recipe}"
+        return images_dir() / f"{self.platform}-{self.recipe}"
 
     @property
     def size(self) -> int:
         """Bytes on this machine's disk, snapshots included."""
-        return sum(file.stat().st_blocks * 512 for file in self.folder.rglob("*") if file.is_file())
+        return sum(
+            file.stat().st_blocks * 512 for file in self.directory.rglob("*") if file.is_file()
+        )
 
     def verify(self, *, thorough: bool = False) -> None:
         """Raise :class:`ImageCorrupt` where a file is not what the manifest says.
@@ -69,33 +66,24 @@ class Image:
         Reading half a gigabyte takes a second; so the sizes always, and the sha256 sums
         where ``thorough``, or where a file is younger than the manifest that describes it.
         """
-        written = (self.folder / "manifest.json").stat().st_mtime_ns
+        written = (self.directory / "manifest.json").stat().st_mtime_ns
         for name, (digest, size) in self.files.items():
-            file = self.folder / name
+            file = self.directory / name
             state = file.stat() if file.is_file() else None
             good = state is not None and state.st_size == size
             if good and state and (thorough or state.st_mtime_ns > written):
-                good = file_digest(file) == digest
+                good = sha256_file(file) == digest
             if not good:
                 raise ImageCorrupt(
                     f"{file} is not what its manifest says",
                     expected=f"{size} bytes with sha256 {digest[:12]}...",
-                    todo=f"labkit image build {self.platform} --again",
+                    hint=f"labkit image build {self.platform} --again",
                 )
 
 
-def images_folder() -> Path:
+def images_dir() -> Path:
     """Where images lie."""
-    return cache_folder() / "images"
-
-
-@contextmanager
-def lock(name: str) -> Iterator[None]:
-    """Hold the lock of an image or a machine: another process waits until it is free."""
-    folder = cache_folder() / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / f"{name}.lock"):
-        yield
+    return cache_dir() / "images"
 
 
 def recipe_digest(platform: Platform) -> str:
@@ -114,19 +102,19 @@ def recipe_digest(platform: Platform) -> str:
 
 def images() -> list[Image]:
     """All whole images, by platform. What a broken build left has no manifest and is not one."""
-    manifests = sorted(images_folder().glob("*/manifest.json"))
+    manifests = sorted(images_dir().glob("*/manifest.json"))
     return [read_manifest(path) for path in manifests if not path.parent.name.startswith(".")]
 
 
 def find(platform: Platform) -> Image | None:
     """The image of this platform's present recipe, or None."""
-    path = images_folder() / f"{platform.name}-{recipe_digest(platform)}" / "manifest.json"
+    path = images_dir() / f"{platform.name}-{recipe_digest(platform)}" / "manifest.json"
     return read_manifest(path) if path.exists() else None
 
 
-def write_manifest(image: Image, folder: Path) -> None:
+def write_manifest(image: Image, directory: Path) -> None:
     """Write the manifest, the last file of an image: with it, the image is one."""
-    (folder / "manifest.json").write_text(json.dumps(asdict(image), indent=1), encoding="utf-8")
+    (directory / "manifest.json").write_text(json.dumps(asdict(image), indent=1), encoding="utf-8")
 
 
 def read_manifest(path: Path) -> Image:
@@ -137,7 +125,7 @@ def read_manifest(path: Path) -> Image:
         return Image(**said)
     except (ValueError, TypeError, KeyError, AttributeError) as wrong:
         raise ImageCorrupt(
-            f"{path} is not a manifest ({wrong})", todo=f"rm -r {path.parent}"
+            f"{path} is not a manifest ({wrong})", hint=f"rm -r {path.parent}"
         ) from wrong
 
 
@@ -147,27 +135,27 @@ def remove(platform: Platform) -> list[Image]:
     if not gone:
         raise unknown(platform)
     for image in gone:
-        with lock(image.folder.name):
-            (image.folder / "manifest.json").unlink()  # from here on it is no image
-            shutil.rmtree(image.folder)
+        with lock(image.directory.name):
+            (image.directory / "manifest.json").unlink()  # from here on it is no image
+            shutil.rmtree(image.directory)
     return gone
 
 
-def require_space(folder: Path, needed: int) -> None:
-    """Raise :class:`NoSpace` where fewer than ``needed`` bytes are free for ``folder``."""
-    while not folder.exists():
-        folder = folder.parent
-    free = shutil.disk_usage(folder).free
+def require_space(directory: Path, needed: int) -> None:
+    """Raise :class:`DiskFull` where fewer than ``needed`` bytes are free for ``directory``."""
+    while not directory.exists():
+        directory = directory.parent
+    free = shutil.disk_usage(directory).free
     if free < needed:
-        raise NoSpace(
-            f"{folder} has {free / 2**20:.0f} MiB free",
+        raise DiskFull(
+            f"{directory} has {free / 2**20:.0f} MiB free",
             expected=f"{needed / 2**20:.0f} MiB",
-            todo="make room, or set LABKIT_CACHE to a folder on a larger disk",
+            hint="make room, or set LABKIT_CACHE to a folder on a larger disk",
         )
 
 
 def unknown(platform: Platform) -> ImageUnknown:
     """The error where a platform has no image here, to be raised."""
     return ImageUnknown(
-        f"there is no image of {platform.name} here", todo=f"labkit image build {platform.name}"
+        f"there is no image of {platform.name} here", hint=f"labkit image build {platform.name}"
     )

@@ -16,24 +16,30 @@ from pathlib import Path
 
 from labkit import platforms
 from labkit.boards.board import Board
-from labkit.boards.places import cache_folder
 from labkit.boards.transport import Transport
 from labkit.errors import BoardUnknown, BootFailed, VirtualError
+from labkit.files import lock
+from labkit.paths import cache_dir
 from labkit.platforms import Platform, VirtualSpec
-from labkit.programs import require
-from labkit.virtual import builder, cores, firmware, guest, images, programs
+from labkit.tools import require
+from labkit.virtual import builder, firmware, guest, images
+from labkit.virtual import tools as programs
 from labkit.virtual.images import Image
 from labkit.virtual.progress import step
 from labkit.virtual.qemu import Qemu, free_port, require_free, snapshot_key
 from labkit.virtual.qmp import Qmp
 
-__all__ = ["VirtualMachine", "borrowed_board", "ensure_image", "machines", "virtual_board"]
+__all__ = ["VirtualMachine", "ensure_image", "machines", "temporary_board", "virtual_board"]
 
 COLD_BOOT = 180.0
 """Seconds a cold boot may take: 17 on the machine this was written on."""
 
 WAKE = 20.0
 """Seconds a restored machine may take to say it is awake: one, as a rule."""
+
+# Seen with QEMU 7.2: on these a kernel with pages of 16 KiB ends before its first word. The
+# architecture leaves that page size to the maker, and ID_AA64MMFR0_EL1.TGran16 is 0 in them.
+_WITHOUT_16_KIB = {"a64fx", "cortex-a53", "cortex-a57", "cortex-a72"}
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ class VirtualMachine:
             raise BoardUnknown(
                 f"there is no board {self.name!r}",
                 expected="letters, digits, dots and dashes, as in debian-12@NAME",
-                todo="labkit board list",
+                hint="labkit board list",
             )
 
     @property
@@ -70,29 +76,29 @@ class VirtualMachine:
             raise VirtualError(f"labkit has no recipe for a virtual {self.platform.title}")
         machine = recipe.machine + (",virtualization=on" if self.virtualization else "")
         recipe = dataclasses.replace(recipe, cpu=self.cpu or recipe.cpu, machine=machine)
-        cores.require_pages(recipe)
+        _require_page_size(recipe)
         return recipe
 
     @property
-    def folder(self) -> Path:
+    def directory(self) -> Path:
         """Its disk and logs."""
-        return cache_folder() / "machines" / self.name
+        return cache_dir() / "machines" / self.name
 
     @property
     def qemu(self) -> Qemu:
         """Its process."""
-        return Qemu(self.folder)
+        return Qemu(self.directory)
 
     @property
     def running(self) -> bool:
         """Whether it runs now."""
-        return self.folder.exists() and self.qemu.alive()
+        return self.directory.exists() and self.qemu.alive()
 
     @property
     def port(self) -> int:
         """The port of 127.0.0.1 its SSH answers on; 0 where it was never up."""
         try:
-            return int(json.loads((self.folder / "machine.json").read_text())["port"])
+            return int(json.loads((self.directory / "machine.json").read_text())["port"])
         except (OSError, ValueError, KeyError):
             return 0
 
@@ -103,10 +109,10 @@ class VirtualMachine:
         One that was switched off from inside is switched on again, with what is on its disk.
         """
         image = ensure_image(self.platform)
-        with images.lock(f"machine-{self.name}"):
+        with lock(f"machine-{self.name}"):
             if self.running and port in (0, self.port):
                 return self._way(image)
-            if self.qemu.was_switched_off and self.port:
+            if self.qemu.guest_powered_off and self.port:
                 self._power_on(image, port)
             else:
                 self._start(image, port)
@@ -120,7 +126,7 @@ class VirtualMachine:
         """
         image = ensure_image(self.platform)
         until = time.monotonic() + timeout
-        with images.lock(f"machine-{self.name}"):
+        with lock(f"machine-{self.name}"):
             if not self.qemu.ended(self.port, within=timeout / 2):
                 raise self.qemu.failure(f"{self.name} did not shut down")
             self._power_on(image, self.port, timeout=until - time.monotonic())
@@ -128,15 +134,15 @@ class VirtualMachine:
 
     def down(self) -> None:
         """End it and throw its disk away. Harmless where it does not run."""
-        with images.lock(f"machine-{self.name}"):
-            if self.folder.exists():
+        with lock(f"machine-{self.name}"):
+            if self.directory.exists():
                 self.qemu.stop()
-                shutil.rmtree(self.folder)
+                shutil.rmtree(self.directory)
 
     def reset(self) -> Transport:
         """A pristine machine of the same name on the same port; whatever was on it is gone."""
         image = ensure_image(self.platform)
-        with images.lock(f"machine-{self.name}"):
+        with lock(f"machine-{self.name}"):
             self._start(image, self.port)
         return self._way(image)
 
@@ -145,7 +151,7 @@ class VirtualMachine:
         port = port or self.port
         with step(f"switching {self.name} on", about=25):
             self.qemu.start(self.recipe, image, port, None)
-            (self.folder / "machine.json").write_text(json.dumps({"port": port}))
+            (self.directory / "machine.json").write_text(json.dumps({"port": port}))
             self.qemu.wake(timeout=timeout)
 
     def _start(self, image: Image, port: int) -> None:
@@ -153,9 +159,9 @@ class VirtualMachine:
         recipe = self.recipe  # what cannot be made says so before anything is touched
         if port and port != self.port:
             require_free(port)  # before a board that runs is stopped for nothing
-        if self.folder.exists():
+        if self.directory.exists():
             self.qemu.stop()
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.directory.mkdir(parents=True, exist_ok=True)
         port = port or free_port()
         snapshot = _snapshot(image, recipe)
         try:
@@ -166,10 +172,10 @@ class VirtualMachine:
             self._restore(image, _snapshot(image, recipe), port)
 
     def _restore(self, image: Image, snapshot: Path, port: int) -> None:
-        _new_disk(snapshot / "disk.qcow2", self.folder / "disk.qcow2")
+        _new_disk(snapshot / "disk.qcow2", self.directory / "disk.qcow2")
         if self.recipe.firmware:
-            shutil.copy(snapshot / "firmware.img", self.folder)
-        (self.folder / "machine.json").write_text(json.dumps({"port": port}))
+            shutil.copy(snapshot / "firmware.img", self.directory)
+        (self.directory / "machine.json").write_text(json.dumps({"port": port}))
         self.qemu.start(self.recipe, image, port, snapshot / "memory")
         self.qemu.wake(timeout=WAKE)
 
@@ -181,7 +187,7 @@ def ensure_image(platform: Platform, *, anew: bool = False) -> Image:
     """The platform's image, built where there is none yet (or ``anew``)."""
     plays = platform.virtual is not None and platform.virtual.firmware
     require((*programs.RUN, *programs.FIRMWARE) if plays else programs.RUN)
-    with images.lock(f"{platform.name}-{images.recipe_digest(platform)}"):
+    with lock(f"{platform.name}-{images.recipe_digest(platform)}"):
         image = None if anew else images.find(platform)
         if image is None:
             image = builder.build(platform)
@@ -191,8 +197,8 @@ def ensure_image(platform: Platform, *, anew: bool = False) -> Image:
 
 def machines() -> list[VirtualMachine]:
     """The virtual machines that have a folder, running or not."""
-    folder = cache_folder() / "machines"
-    return [VirtualMachine(path.name) for path in sorted(folder.glob("*")) if path.is_dir()]
+    directory = cache_dir() / "machines"
+    return [VirtualMachine(path.name) for path in sorted(directory.glob("*")) if path.is_dir()]
 
 
 def virtual_board(name: str, *, port: int = 0) -> Board | None:
@@ -204,7 +210,7 @@ def virtual_board(name: str, *, port: int = 0) -> Board | None:
 
 
 @contextmanager
-def borrowed_board(
+def temporary_board(
     platform: str, *, cpu: str = "", virtualization: bool = False
 ) -> Iterator[Board]:
     """A virtual board beside the others, of other hardware, gone at the end of the block.
@@ -213,7 +219,7 @@ def borrowed_board(
     kind boots in 15 to 20 seconds, the next ones come from its snapshot. Raises
     :class:`VirtualError` where the core lacks the page size of the platform's kernel.
 
-    >>> with borrowed_board("debian-12", cpu="cortex-a72") as old:    # doctest: +SKIP
+    >>> with temporary_board("debian-12", cpu="cortex-a72") as old:    # doctest: +SKIP
     ...     print("atomics" in old.facts.features)
     False
     """
@@ -228,26 +234,26 @@ def borrowed_board(
 
 def _snapshot(image: Image, recipe: VirtualSpec) -> Path:
     """The folder with memory and disk of a machine that has booted, taken now if need be."""
-    boot = firmware.decide_for(None) if recipe.firmware else None
-    folder = image.folder / "snapshots" / snapshot_key(recipe, image, boot)
-    with images.lock(f"snapshot-{image.folder.name}"):
-        if not folder.exists():
-            half = folder.with_name(f".{folder.name}")
+    boot = firmware.boot_config_from_disk(None) if recipe.firmware else None
+    directory = image.directory / "snapshots" / snapshot_key(recipe, image, boot)
+    with lock(f"snapshot-{image.directory.name}"):
+        if not directory.exists():
+            half = directory.with_name(f".{directory.name}")
             Qemu(half).stop()
             shutil.rmtree(half, ignore_errors=True)
             half.mkdir(parents=True)
             with step("booting it once, for a snapshot", about=25):
                 _take_snapshot(image, recipe, half)
-            half.rename(folder)
-    return folder
+            half.rename(directory)
+    return directory
 
 
-def _take_snapshot(image: Image, recipe: VirtualSpec, folder: Path) -> None:
-    qemu = Qemu(folder)
+def _take_snapshot(image: Image, recipe: VirtualSpec, directory: Path) -> None:
+    qemu = Qemu(directory)
     port = free_port()
-    _new_disk(image.folder / "disk.qcow2", folder / "disk.qcow2")
+    _new_disk(image.directory / "disk.qcow2", directory / "disk.qcow2")
     if recipe.firmware:
-        firmware.new_disk(folder / "firmware.img")
+        firmware.new_disk(directory / "firmware.img")
     try:
         qemu.start(recipe, image, port, None)
         qemu.wake(timeout=COLD_BOOT)
@@ -257,7 +263,7 @@ def _take_snapshot(image: Image, recipe: VirtualSpec, folder: Path) -> None:
             board.check("sudo -n true; sha256sum /etc/hostname; sync")
         time.sleep(1.0)  # so that the login's own processes are gone from the picture
         with Qmp(qemu.socket("qmp")) as machine:
-            machine.save_memory(folder / "memory")
+            machine.save_state(directory / "memory")
     finally:
         qemu.stop()
 
@@ -276,8 +282,8 @@ def _new_disk(below: Path, disk: Path) -> None:
 
 def _ssh(image: Image, name: str, port: int) -> Transport:
     # Only here: paramiko takes a tenth of a second to import.
-    from labkit.boards.ssh import SshTransport
-    from labkit.boards.target import SshTarget
+    from labkit.boards.ssh.target import SshTarget
+    from labkit.boards.ssh.transport import SshTransport
 
     return SshTransport(
         SshTarget(
@@ -285,7 +291,18 @@ def _ssh(image: Image, name: str, port: int) -> Transport:
             "127.0.0.1",
             port,
             guest.LOGIN,
-            keys=(image.folder / "login_key",),
+            keys=(image.directory / "login_key",),
             host_key=image.host_key,
         )
     )
+
+
+def _require_page_size(recipe: VirtualSpec) -> None:
+    """Raise :class:`VirtualError` where the core lacks the page size of the recipe's kernel."""
+    core = recipe.cpu.partition(",")[0]
+    if recipe.kernel.endswith("-16k") and core in _WITHOUT_16_KIB:
+        raise VirtualError(
+            f"{core} has no pages of 16 KiB, and {recipe.kernel} has no others",
+            expected="a core that has them, such as cortex-a76",
+            hint='borrow one of another platform, as in temporary_board("debian-12", cpu=...)',
+        )

@@ -17,9 +17,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from labkit.errors import BootFailed, PortTaken, VirtualError
+from labkit.errors import BootFailed, PortInUse, VirtualError
 from labkit.platforms import VirtualSpec
-from labkit.virtual import firmware, programs
+from labkit.virtual import firmware
+from labkit.virtual import tools as programs
 from labkit.virtual.firmware import Boot
 from labkit.virtual.images import Image
 from labkit.virtual.qmp import Qmp, answers
@@ -41,7 +42,7 @@ def hardware(recipe: VirtualSpec, image: Image, boot: Boot | None) -> list[str]:
         *("-M", recipe.machine, "-accel", "tcg,thread=multi"),
         *("-cpu", recipe.cpu, "-smp", str(recipe.cpus), "-m", str(recipe.memory)),
         *("-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"),
-        *("-kernel", str(image.folder / "kernel"), "-initrd", str(image.folder / "initrd")),
+        *("-kernel", str(image.directory / "kernel"), "-initrd", str(image.directory / "initrd")),
         *("-append", boot.command_line if boot else recipe.command_line),
         *("-device", "virtio-blk-pci,drive=disk,romfile="),
         *second,
@@ -60,7 +61,7 @@ def version() -> str:
 
 def snapshot_key(recipe: VirtualSpec, image: Image, boot: Boot | None) -> str:
     """What a snapshot belongs to: this QEMU, this hardware, and the firmware's decisions."""
-    decided = firmware.imprint(recipe, boot) if boot else repr(boot)
+    decided = firmware.fingerprint(recipe, boot) if boot else repr(boot)
     text = "\n".join([version(), *hardware(recipe, image, boot), decided])
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -69,24 +70,24 @@ def snapshot_key(recipe: VirtualSpec, image: Image, boot: Boot | None) -> str:
 class Qemu:
     """The process of one machine, found again by its control socket.
 
-    ``folder`` holds the machine's disk and logs. Sockets lie in a private folder of the
+    ``directory`` holds the machine's disk and logs. Sockets lie in a private folder of the
     system's temporary place, for their names may be only a hundred letters long.
     """
 
-    folder: Path
+    directory: Path
 
     @property
     def console(self) -> Path:
         """What the machine's kernel and system printed."""
-        return self.folder / "console.log"
+        return self.directory / "console.log"
 
     def socket(self, name: str) -> Path:
         """The path of one of this machine's sockets."""
         private = Path(tempfile.gettempdir()) / f"labkit-{os.getuid()}"
         private.mkdir(mode=0o700, exist_ok=True)
         if private.stat().st_uid != os.getuid():
-            raise VirtualError(f"{private} belongs to another user", todo="set TMPDIR")
-        return private / f"{hashlib.sha256(str(self.folder).encode()).hexdigest()[:12]}.{name}"
+            raise VirtualError(f"{private} belongs to another user", hint="set TMPDIR")
+        return private / f"{hashlib.sha256(str(self.directory).encode()).hexdigest()[:12]}.{name}"
 
     def alive(self) -> bool:
         """Whether the machine runs."""
@@ -96,25 +97,25 @@ class Qemu:
         """Start the machine on ``disk.qcow2`` in its folder, from ``memory`` where given.
 
         Where we play its firmware, that comes first, and reads ``firmware.img``. Its SSH
-        answers on ``port`` of 127.0.0.1. Raises :class:`PortTaken`, :class:`BootFailed`.
+        answers on ``port`` of 127.0.0.1. Raises :class:`PortInUse`, :class:`BootFailed`.
         """
         require_free(port)
         line = [
             programs.command("qemu-system-aarch64"),
             *self._powered(recipe, image, memory),
-            *("-drive", f"if=none,id=disk,file={self.folder / 'disk.qcow2'},cache=unsafe"),
+            *("-drive", f"if=none,id=disk,file={self.directory / 'disk.qcow2'},cache=unsafe"),
             *("-netdev", f"user,id=net,hostfwd=tcp:127.0.0.1:{port}-:22"),
             *("-chardev", f"socket,id=wake,path={self.socket('wake')},server=on,wait=off"),
             *("-serial", f"file:{self.console}"),
             *("-qmp", f"unix:{self.socket('qmp')},server=on,wait=off"),
-            *("-pidfile", str(self.folder / "qemu.pid")),
+            *("-pidfile", str(self.directory / "qemu.pid")),
             *(("-incoming", f"exec:cat {shlex.quote(str(memory))}") if memory else ()),
         ]
         self._launch(line)
         if memory:
             try:
                 with Qmp(self.socket("qmp")) as machine:
-                    machine.go_on()
+                    machine.resume()
             except (OSError, VirtualError) as broken:
                 raise self.failure("QEMU cannot read the snapshot") from broken
 
@@ -125,13 +126,13 @@ class Qemu:
         """
         if not recipe.firmware:
             return hardware(recipe, image, None)
-        disk = self.folder / "firmware.img"
-        boot = firmware.decide_for(disk)
+        disk = self.directory / "firmware.img"
+        boot = firmware.boot_config_from_disk(disk)
         firmware.say(boot)
         if memory:
             tree = memory.with_name(firmware.TREE)
         else:
-            tree = firmware.write_device_tree(recipe, boot, self.folder)
+            tree = firmware.write_device_tree(recipe, boot, self.directory)
         drive = f"if=none,id=firmware,file={disk},format=raw,cache=unsafe"
         return [*hardware(recipe, image, boot), "-dtb", str(tree), "-drive", drive]
 
@@ -143,7 +144,7 @@ class Qemu:
             return False
         # QEMU takes its process id away before it closes its sockets.
         while True:
-            with suppress(PortTaken):
+            with suppress(PortInUse):
                 require_free(port)
                 return True
             if time.monotonic() > until:
@@ -151,7 +152,7 @@ class Qemu:
             time.sleep(0.05)
 
     @property
-    def was_switched_off(self) -> bool:
+    def guest_powered_off(self) -> bool:
         """Whether it is off because its own system switched it off, or began a reboot."""
         if self.alive() or not self.console.exists():
             return False
@@ -167,7 +168,7 @@ class Qemu:
         if process is not None and not _ended(process, within=3.0):
             os.kill(process, signal.SIGKILL)
             _ended(process, within=3.0)
-        (self.folder / "qemu.pid").unlink(missing_ok=True)
+        (self.directory / "qemu.pid").unlink(missing_ok=True)
 
     def wake(self, *, timeout: float) -> None:
         """Tell the machine the time, give it randomness; it answers once its SSH is up.
@@ -199,11 +200,11 @@ class Qemu:
         )
         said = next((line.strip() for line in reversed(lines) if line.strip()), "")
         quote = f" (its last words: {said[-120:]})" if said else ""
-        return BootFailed(what + quote, expected="a login over SSH", todo=f"less {self.console}")
+        return BootFailed(what + quote, expected="a login over SSH", hint=f"less {self.console}")
 
     def _launch(self, line: Sequence[str]) -> None:
         """Start a process of its own session, so that it outlives us and our Ctrl-C."""
-        complaints = self.folder / "qemu.log"
+        complaints = self.directory / "qemu.log"
         with complaints.open("wb") as log:
             process = subprocess.Popen(
                 line,
@@ -216,17 +217,17 @@ class Qemu:
         while not answers(self.socket("qmp")):
             if process.poll() is not None or time.monotonic() > until:
                 said = complaints.read_text(errors="replace").strip().splitlines() or ["no word"]
-                raise BootFailed(f"QEMU did not start: {said[-1]}", todo=f"less {complaints}")
+                raise BootFailed(f"QEMU did not start: {said[-1]}", hint=f"less {complaints}")
             time.sleep(0.02)
         process.returncode = 0  # it is to outlive us: no warning that it does
 
     def _process_id(self) -> int | None:
         """The process, if it is one and is QEMU: numbers are used again."""
         try:
-            number = int((self.folder / "qemu.pid").read_text())
+            number = int((self.directory / "qemu.pid").read_text())
         except (OSError, ValueError):
             return None
-        return number if str(self.folder) in _asked(number, "command") else None
+        return number if str(self.directory) in _asked(number, "command") else None
 
 
 def free_port() -> int:
@@ -238,16 +239,16 @@ def free_port() -> int:
 
 
 def require_free(port: int) -> None:
-    """Raise :class:`PortTaken` where somebody listens on that port of 127.0.0.1."""
+    """Raise :class:`PortInUse` where somebody listens on that port of 127.0.0.1."""
     with socket.socket() as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             trial.bind(("127.0.0.1", port))
         except OSError as taken:
-            raise PortTaken(
+            raise PortInUse(
                 f"port {port} of this machine is in use",
                 expected="a free one for the board's SSH",
-                todo="labkit board up NAME --port OTHER, or leave --port out",
+                hint="labkit board up NAME --port OTHER, or leave --port out",
             ) from taken
 
 

@@ -48,7 +48,7 @@ class Qmp:
             if "return" in answer:
                 return answer["return"]
 
-    def save_memory(self, path: Path, *, timeout: float = 60.0) -> None:
+    def save_state(self, path: Path, *, timeout: float = 60.0) -> None:
         """Stop the machine and write its whole state but the disk into a file."""
         self.ask("stop")
         self.ask("migrate-set-parameters", **{"max-bandwidth": 1 << 34})
@@ -60,7 +60,7 @@ class Qmp:
                 raise VirtualError(f"QEMU could not save the machine's memory: {why}")
             time.sleep(0.05)
 
-    def go_on(self, *, timeout: float = 60.0) -> None:
+    def resume(self, *, timeout: float = 60.0) -> None:
         """Let a machine run whose memory is being read back, once that is done."""
         until = time.monotonic() + timeout
         while self.ask("query-status")["status"] == "inmigrate":

@@ -41,7 +41,7 @@ class GovernorPanel(Panel):
             self.policies = cpufreq.require(board)
         except TuningError as missing:
             self.missing = str(missing)
-        self.loadable = cpufreq.loadable(board) if self.policies else []
+        self.module_governors = cpufreq.module_governors(board) if self.policies else []
         self.seen: list[tuple[float, int, int]] = []
 
     # -- what it does, without widgets ------------------------------------------------------
@@ -135,7 +135,7 @@ class GovernorPanel(Panel):
     def _fill(self) -> None:
         """Set the controls to what the board has."""
         now = self._policy(self._choice.value)
-        more = [name for name in self.loadable if name not in now.governors]
+        more = [name for name in self.module_governors if name not in now.governors]
         options = [(name, name) for name in now.governors]
         self._governor.options = options + [(f"{name} (loads a module)", name) for name in more]
         self._governor.value = now.governor

@@ -8,7 +8,7 @@ from typing import Any
 from labkit.bench.memory import Allocation, allocate
 from labkit.boards import Board
 from labkit.plots import memory
-from labkit.tuning.runtime import GoSettings
+from labkit.tuning.gosettings import GoSettings
 from labkit.tuning.units import Unit
 from labkit.widgets.panel import Panel, button
 

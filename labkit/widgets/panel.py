@@ -12,8 +12,8 @@ from html import escape
 from typing import Any
 
 from labkit.boards import Board
+from labkit.display import StrRepr
 from labkit.errors import LabError
-from labkit.shown import Shown
 
 __all__ = ["AS_TEXT", "Panel"]
 
@@ -26,7 +26,7 @@ IDLE = 600.0
 _COLOURS = {"": "#333", "good": "#006a4e", "bad": "#a33b00"}
 
 
-class Panel(Shown, ABC):
+class Panel(StrRepr, ABC):
     """Controls over one board, shown by JupyterLab as widgets and everywhere else as a text.
 
     What a panel does, it does with objects of :mod:`labkit.tuning` and :mod:`labkit.bench`,

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 import labkit
-from labkit.boards import Board, hostkeys
-from labkit.boards.login import shown_key
-from labkit.boards.ssh import SshTransport
-from labkit.boards.target import SshTarget
+from labkit.boards import Board
+from labkit.boards.ssh import hostkeys
+from labkit.boards.ssh.connect import fetch_host_key
+from labkit.boards.ssh.target import SshTarget
+from labkit.boards.ssh.transport import SshTransport
 from labkit.virtual import VirtualMachine
 from labkit.virtual.qemu import free_port
 
@@ -27,20 +28,20 @@ class Server:
     """A running sshd: its port, its folder with ``user_key`` and ``wrong_key``."""
 
     port: int
-    folder: Path
+    directory: Path
 
     @property
     def key(self):
-        return self.folder / "user_key"
+        return self.directory / "user_key"
 
     @property
     def target(self):
         return SshTarget(
-            "loop", "127.0.0.1", self.port, getpass.getuser(), keys=(self.folder / "user_key",)
+            "loop", "127.0.0.1", self.port, getpass.getuser(), keys=(self.directory / "user_key",)
         )
 
     def trust(self):
-        hostkeys.trust("127.0.0.1", self.port, shown_key(self.target))
+        hostkeys.trust("127.0.0.1", self.port, fetch_host_key(self.target))
 
 
 @pytest.fixture(scope="session")
@@ -52,15 +53,15 @@ def start_sshd(eventually):
         Path("/run/sshd").mkdir(exist_ok=True)
 
     @contextmanager
-    def start(folder, port):
+    def start(directory, port):
         for name in ("host_key", "other_host_key", "user_key", "wrong_key"):
-            if not (folder / name).exists():
-                new_key(folder / name)
-        (folder / "authorized_keys").write_text((folder / "user_key.pub").read_text())
-        config = folder / "sshd_config"
+            if not (directory / name).exists():
+                new_key(directory / name)
+        (directory / "authorized_keys").write_text((directory / "user_key.pub").read_text())
+        config = directory / "sshd_config"
         config.write_text(
-            f"ListenAddress 127.0.0.1:{port}\nHostKey {folder}/host_key\n"
-            f"AuthorizedKeysFile {folder}/authorized_keys\nPidFile none\n"
+            f"ListenAddress 127.0.0.1:{port}\nHostKey {directory}/host_key\n"
+            f"AuthorizedKeysFile {directory}/authorized_keys\nPidFile none\n"
             "UsePAM no\nStrictModes no\nPermitRootLogin yes\nPasswordAuthentication no\n"
             "KbdInteractiveAuthentication no\nMaxStartups 100\nMaxSessions 50\n"
             "Subsystem sftp internal-sftp\n"
@@ -70,12 +71,12 @@ def start_sshd(eventually):
         lenient = ["-o", "PerSourcePenalties=no"]
         if subprocess.run([*line, "-t", *lenient], capture_output=True, check=False).returncode:
             lenient = []
-        with (folder / "sshd.log").open("ab") as log:
+        with (directory / "sshd.log").open("ab") as log:
             process = subprocess.Popen([*line, *lenient], stderr=log)
         try:
             eventually(lambda: process.poll() is not None or listens(port))
-            assert process.poll() is None, (folder / "sshd.log").read_text()
-            yield Server(port, folder)
+            assert process.poll() is None, (directory / "sshd.log").read_text()
+            yield Server(port, directory)
         finally:
             process.terminate()
             process.wait(10)

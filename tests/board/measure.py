@@ -20,9 +20,9 @@ from pathlib import Path
 
 import labkit
 from labkit import golang
-from labkit.boards.openssh import ssh_words
-from labkit.boards.ssh import SshTransport
-from labkit.golang.bootstrap import VERSIONS
+from labkit.boards.ssh.argv import openssh_argv
+from labkit.boards.ssh.transport import SshTransport
+from labkit.golang.dist.bootstrap import VERSIONS
 
 NAME = "debian-12@measure"
 
@@ -65,9 +65,9 @@ def round_trips(board: labkit.Board) -> None:
     """What a command costs, and many files at once, against OpenSSH's own best."""
     transport = board._transport
     assert isinstance(transport, SshTransport)
-    with tempfile.TemporaryDirectory() as folder:
-        control = ["-o", f"ControlPath={folder}/%C"]
-        *ssh, place = ssh_words(transport.target)
+    with tempfile.TemporaryDirectory() as directory:
+        control = ["-o", f"ControlPath={directory}/%C"]
+        *ssh, place = openssh_argv(transport.target)
         subprocess.run([*ssh, *control, "-M", "-N", "-f", place], check=True)
         theirs = [*ssh, *control, place, "true"]
         files = board.run("find /sys/devices/system/cpu /sys/kernel/mm -type f -readable").lines[

@@ -89,7 +89,7 @@ def test_a_board_killed_under_a_notebook(write, machine):
     fine = write("fine", 'board.check("true")')
     summary = run([write("killed", KILL), fine], "debian-12", machine.name)
     assert outcomes(summary) == ["failed", "passed"], summary.rows
-    assert "BoardLost" in summary.rows[0].message or "BoardUnreach" in summary.rows[0].message
+    assert "ConnectionLost" in summary.rows[0].message or "BoardUnreach" in summary.rows[0].message
     assert "the virtual board is gone" in summary.rows[0].message
 
 
@@ -97,7 +97,7 @@ def test_a_run_killed_with_its_board_needs_no_cleaning(write, machine, tmp_path,
     """kill -9 of QEMU and of the run itself; the next run works."""
     fine = write("fine", 'board.check("true")')
     process = begin(write, machine, tmp_path, eventually)
-    os.kill(int((machine.folder / "qemu.pid").read_text()), signal.SIGKILL)
+    os.kill(int((machine.directory / "qemu.pid").read_text()), signal.SIGKILL)
     process.kill()
     process.communicate()
     assert outcomes(run([fine], "debian-12", machine.name)) == ["passed"]

@@ -6,7 +6,7 @@ import nbformat
 import pytest
 
 from labkit import golang
-from labkit.bench import latencies, read_wakeups
+from labkit.bench import latency_summary, parse_wakeups
 from labkit.tuning import CpuSet
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "03-runtime" / "3.3-real-time.ipynb"
@@ -27,7 +27,7 @@ def program(board):
 def wake(board, program):
     def wake(words="", before=""):
         line = f"{before} {program} {words} -count 40"
-        return read_wakeups(board.check(line, sudo=True).stdout)
+        return parse_wakeups(board.check(line, sudo=True).stdout)
 
     return wake
 
@@ -36,7 +36,7 @@ def test_a_locked_goroutine_has_one_thread_and_with_a_mask_one_processor(board, 
     last = board.facts.cpus - 1
     run = wake(f"-lock -mask {1 << last}")
     assert set(run["cpu"]) == {last}
-    row = latencies({"a": run}).loc["a"]
+    row = latency_summary({"a": run}).loc["a"]
     assert (row["CPU changes"], row["CPUs"], row["threads"]) == (0, 1, 1)
 
 

@@ -6,20 +6,21 @@ from dataclasses import replace
 import pytest
 
 import labkit
-from labkit.boards import Board, hostkeys, inventory
-from labkit.boards.inventory import Entry
-from labkit.boards.login import shown_key
-from labkit.boards.ssh import SshTransport
-from labkit.errors import CommandFailed, CommandTimeout, FileTrouble, SudoRefused
+from labkit.boards import Board, inventory
+from labkit.boards.inventory import BoardEntry
+from labkit.boards.ssh import hostkeys
+from labkit.boards.ssh.connect import fetch_host_key
+from labkit.boards.ssh.transport import SshTransport
+from labkit.errors import CommandFailed, CommandTimeout, RemoteFileError, SudoRefused
 from labkit.virtual import VirtualMachine
 
 
 class Counting(SshTransport):
     trips = 0
 
-    def run(self, command, *, timeout, stdin=b"", hear=None):
+    def run(self, command, *, timeout, stdin=b"", on_output=None):
         self.trips += 1
-        return super().run(command, timeout=timeout, stdin=stdin, hear=hear)
+        return super().run(command, timeout=timeout, stdin=stdin, on_output=on_output)
 
 
 @pytest.fixture(scope="module")
@@ -77,12 +78,12 @@ def test_sudo_is_root(board):
 
 
 def test_root_reads_and_writes_where_others_may_not(board):
-    with pytest.raises(FileTrouble, match="Permission denied"):
+    with pytest.raises(RemoteFileError, match="Permission denied"):
         board.read("/etc/shadow")
     assert "root:" in board.read("/etc/shadow", sudo=True)
     assert board.read_many(["/etc/shadow"]) == {}
     assert "/etc/shadow" in board.read_many(["/etc/shadow"], sudo=True)
-    with pytest.raises(FileTrouble, match="Permission denied"):
+    with pytest.raises(RemoteFileError, match="Permission denied"):
         board.put(__file__, "/etc/new folder/file")
 
 
@@ -92,15 +93,15 @@ def test_a_kernel_setting_is_written_and_read_back(board):
     board.write(path, "17", sudo=True)
     assert board.read(path) == "17\n"
     board.write(path, before, sudo=True)
-    with pytest.raises(FileTrouble, match="Permission denied"):
+    with pytest.raises(RemoteFileError, match="Permission denied"):
         board.write(path, "18")
     assert board.read(path) == before
 
 
 def test_a_setting_the_kernel_refuses_says_why(board):
-    with pytest.raises(FileTrouble, match="Invalid argument"):
+    with pytest.raises(RemoteFileError, match="Invalid argument"):
         board.write("/proc/sys/vm/swappiness", "many", sudo=True)
-    with pytest.raises(FileTrouble, match="Invalid argument"):
+    with pytest.raises(RemoteFileError, match="Invalid argument"):
         board.write("/proc/sys/vm/swappiness", "99999", sudo=True)
 
 
@@ -108,7 +109,7 @@ def test_a_setting_the_kernel_keeps_differently_says_what_it_kept(board):
     path = "/proc/sys/kernel/core_pattern"
     before = board.read(path)
     try:
-        with pytest.raises(FileTrouble, match="reads back"):
+        with pytest.raises(RemoteFileError, match="reads back"):
             board.write(path, "x" * 300, sudo=True)
     finally:
         board.write(path, before, sudo=True)
@@ -129,7 +130,7 @@ def test_a_full_disk_leaves_no_half_file(board, tmp_path):
         "mkdir -p /tmp/small && mount -t tmpfs -o size=1m,uid=lab none /tmp/small", sudo=True
     )
     try:
-        with pytest.raises(FileTrouble, match="full disk") as full:
+        with pytest.raises(RemoteFileError, match="full disk") as full:
             board.put(tmp_path / "big", "/tmp/small/big")
         assert "\n" not in str(full.value)
         assert board.check("ls -A /tmp/small").stdout == ""
@@ -166,9 +167,11 @@ def alice(board, target, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LABKIT_CONFIG", str(tmp_path_factory.mktemp("alice")))
         key = str(target.keys[0])
-        entry = Entry("alice", target.host, "debian-12", user="alice", port=target.port, key=key)
+        entry = BoardEntry(
+            "alice", target.host, "debian-12", user="alice", port=target.port, key=key
+        )
         inventory.add(entry)
-        hostkeys.trust(target.host, target.port, shown_key(target))
+        hostkeys.trust(target.host, target.port, fetch_host_key(target))
         yield "alice"
     board.check("userdel --remove alice 2>/dev/null; rm /etc/sudoers.d/alice", sudo=True)
 

@@ -10,15 +10,21 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from labkit.errors import CommandTimeout, FileTrouble, GoError, OutputFlood, ToolchainError
+from labkit.errors import (
+    CommandTimeout,
+    GoError,
+    OutputLimitExceeded,
+    RemoteFileError,
+    ToolchainError,
+)
 from labkit.golang import (
     build,
     clear,
+    install_on,
     installed_on,
     remove_from,
     run_on,
     ship,
-    ship_toolchain,
     toolchain,
 )
 
@@ -103,22 +109,22 @@ def runs(board, name):
 
 
 def files(board):
-    found = board.run("find %s -mindepth 1 2>/dev/null", board.facts.cache_folder)
+    found = board.run("find %s -mindepth 1 2>/dev/null", board.facts.cache_dir)
     return sorted(found.lines)
 
 
 @contextmanager
 def one_megabyte(board):
     """A board whose room for programs is one megabyte."""
-    folder = board.facts.cache_folder
+    directory = board.facts.cache_dir
     clear(board)
-    board.check("mkdir -p %s", folder)
+    board.check("mkdir -p %s", directory)
     options = f"size=1m,mode=755,uid={board.facts.uid}"
-    board.check("mount -t tmpfs -o %s labkit-test %s", options, folder, sudo=True)
+    board.check("mount -t tmpfs -o %s labkit-test %s", options, directory, sudo=True)
     try:
         yield
     finally:
-        board.check("umount %s", folder, sudo=True)
+        board.check("umount %s", directory, sudo=True)
 
 
 def test_status_both_streams_arguments_and_environment_arrive(board):
@@ -160,7 +166,7 @@ def test_a_flood_is_ended_on_the_board_and_does_not_fill_the_memory(board, event
     tracemalloc.start()
     began = time.monotonic()
     try:
-        with pytest.raises(OutputFlood, match="flood printed more than 2 MiB") as flood:
+        with pytest.raises(OutputLimitExceeded, match="flood printed more than 2 MiB") as flood:
             run_on(board, program, limit=2 << 20)
         _, peak = tracemalloc.get_traced_memory()
     finally:
@@ -175,28 +181,28 @@ def test_a_flood_is_ended_on_the_board_and_does_not_fill_the_memory(board, event
 def test_output_within_the_limit_is_no_flood(board):
     result = run_on(board, build(SLOWLY, name="slowly"), limit=8)
     assert (result.stdout, result.stderr) == ("one\n", "two\n")
-    with pytest.raises(OutputFlood):
+    with pytest.raises(OutputLimitExceeded):
         run_on(board, build(SLOWLY, name="slowly"), limit=7)
 
 
 def test_output_is_heard_as_it_comes(board):
     heard = []
 
-    def hear(out, err):
+    def on_output(out, err):
         heard.append((time.monotonic(), out, err))
 
-    run_on(board, build(SLOWLY, name="slowly"), hear=hear)
+    run_on(board, build(SLOWLY, name="slowly"), on_output=on_output)
     assert [piece[1:] for piece in heard] == [(b"one\n", b""), (b"", b"two\n")]
     assert heard[1][0] - heard[0][0] > 0.7
 
 
 @pytest.mark.parametrize("kind", [RuntimeError, OSError])
 def test_what_the_hearer_raises_ends_the_program_on_the_board(board, eventually, kind):
-    def hear(out, err):
+    def on_output(out, err):
         raise kind("enough")
 
     with pytest.raises(kind, match="enough"):
-        run_on(board, build(FOREVER, name="forever"), hear=hear)
+        run_on(board, build(FOREVER, name="forever"), on_output=on_output)
     eventually(lambda: not runs(board, "forever"))
     assert board.check("echo usable").stdout == "usable\n"
 
@@ -214,13 +220,13 @@ def test_a_program_is_shipped_once_and_again_when_the_board_lost_it(board, put):
 
 def test_clearing_removes_what_was_shipped_and_nothing_else(board):
     ship(board, build(HELLO, name="hello"))
-    mine = board.facts.cache_folder.rpartition("/")[0] + "/mine"
+    mine = board.facts.cache_dir.rpartition("/")[0] + "/mine"
     board.check("touch %s", mine)
     try:
         assert files(board)
         clear(board)
         assert files(board) == []
-        assert not board.run("test -e %s", board.facts.cache_folder).ok
+        assert not board.run("test -e %s", board.facts.cache_dir).ok
         assert board.run("test -e %s", mine).ok
         clear(board)
     finally:
@@ -230,12 +236,12 @@ def test_clearing_removes_what_was_shipped_and_nothing_else(board):
 def test_a_full_board_is_one_line_and_nothing_is_left(board):
     program = build(HELLO, name="hello")
     with one_megabyte(board):
-        with pytest.raises(FileTrouble, match="hello cannot be copied.*full disk") as full:
+        with pytest.raises(RemoteFileError, match="hello cannot be copied.*full disk") as full:
             run_on(board, program)
         assert "\n" not in str(full.value)
         assert [name for name in files(board) if not name.endswith("/programs")] == []
-        with pytest.raises(FileTrouble, match="1 MiB free; expected 240 MiB") as full:
-            ship_toolchain(board)
+        with pytest.raises(RemoteFileError, match="1 MiB free; expected 240 MiB") as full:
+            install_on(board)
         assert "\n" not in str(full.value)
         assert installed_on(board) == []
     assert run_on(board, program).stdout == "hello\n"
@@ -279,7 +285,7 @@ def test_a_failing_program_is_an_error_of_the_cell_unless_it_may(shell, capsys):
     failed = shell.run_cell(f"%%go --result told\n{TELLING}").error_in_exec
     assert isinstance(failed, GoError)
     assert "ended with status 3" in str(failed)
-    assert "--may-fail" in failed.todo
+    assert "--may-fail" in failed.hint
     assert shell.user_ns["told"].stderr == "complained\n"
 
 
@@ -303,16 +309,16 @@ def test_a_cell_that_was_changed_is_on_its_way_again_at_once(shell, capsys):
 @pytest.mark.timeout(900)
 def test_a_toolchain_is_shipped_once_works_there_and_is_removed(board, put):
     version = toolchain().version
-    shipped = ship_toolchain(board)
-    assert shipped.root == f"{board.facts.cache_folder}/toolchains/go{version}"
+    shipped = install_on(board)
+    assert shipped.root == f"{board.facts.cache_dir}/toolchains/go{version}"
     told = board.check("%s version", shipped.go, timeout=120)
     assert told.stdout == f"go version go{version} linux/arm64\n"
     assert board.check("%s env GOROOT", shipped.go, timeout=120).stdout == f"{shipped.root}\n"
     assert [each.version for each in installed_on(board)] == [version]
-    assert files(board).count(f"{board.facts.cache_folder}/toolchains/go.tar.gz") == 0
+    assert files(board).count(f"{board.facts.cache_dir}/toolchains/go.tar.gz") == 0
 
     sent, began = len(put), time.monotonic()
-    assert ship_toolchain(board) == shipped
+    assert install_on(board) == shipped
     assert time.monotonic() - began < 5
     assert len(put) == sent
 

@@ -5,9 +5,9 @@ from importlib.resources import files
 import pytest
 
 from labkit.golang import toolchain
-from labkit.golang.installations import find_installations, naive_goroot
-from labkit.golang.layouts import compare, lay_out, layouts
-from labkit.golang.sightings import look, parse
+from labkit.golang.goroot.installations import find_installations, naive_goroot
+from labkit.golang.goroot.layouts import compare, layouts, materialize
+from labkit.golang.goroot.probe import look, parse
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def laid(board):
         return board.check("ls -A ${TMPDIR:-/tmp} ~; find ~/.config 2>/dev/null; true").stdout
 
     before = listing()
-    with lay_out(board, toolchain(arch="arm64").root) as all_of_them:
+    with materialize(board, toolchain(arch="arm64").root) as all_of_them:
         yield {each.layout.name: each for each in all_of_them}
     assert listing() == before
 

@@ -17,7 +17,7 @@ import pytest
 
 import labkit
 from labkit import platforms
-from labkit.errors import ImageBuildFailed, ImageCorrupt, ImageUnknown, NoSpace, ProgramMissing
+from labkit.errors import DiskFull, ImageBuildFailed, ImageCorrupt, ImageUnknown, ToolNotFound
 from labkit.virtual import VirtualMachine, archive, ensure_image, images
 
 DEBIAN = platforms.get("debian-12")
@@ -26,9 +26,9 @@ DEBIAN = platforms.get("debian-12")
 @pytest.fixture(scope="module")
 def exported(board, tmp_path_factory):
     """The image of the board's platform as one file."""
-    folder = tmp_path_factory.mktemp("exported")
-    yield archive.export(DEBIAN, folder / "debian.labkit")
-    shutil.rmtree(folder)
+    directory = tmp_path_factory.mktemp("exported")
+    yield archive.export(DEBIAN, directory / "debian.labkit")
+    shutil.rmtree(directory)
 
 
 @pytest.fixture
@@ -42,10 +42,10 @@ def copy(exported, tmp_path):
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     """An empty cache folder, as on another machine."""
-    folder = tmp_path / "cache"
-    monkeypatch.setenv("LABKIT_CACHE", str(folder))
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    directory = tmp_path / "cache"
+    monkeypatch.setenv("LABKIT_CACHE", str(directory))
+    yield directory
+    shutil.rmtree(directory, ignore_errors=True)
 
 
 def test_an_export_has_its_sum_beside_it(exported):
@@ -53,7 +53,7 @@ def test_an_export_has_its_sum_beside_it(exported):
     digest, name = sum_file.read_text().split()
     assert name == exported.name
     with exported.open("rb") as whole:
-        assert hashlib.file_digest(whole, "sha256").hexdigest() == digest
+        assert hashlib.sha256_file(whole, "sha256").hexdigest() == digest
     assert sorted(path.name for path in exported.parent.iterdir()) == [name, sum_file.name]
 
 
@@ -62,7 +62,7 @@ def test_an_imported_image_boots(exported, cache):
     image = archive.import_file(exported)
     assert images.images() == [image] == [images.find(DEBIAN)]
     image.verify(thorough=True)
-    assert (image.folder / "login_key").stat().st_mode & 0o077 == 0
+    assert (image.directory / "login_key").stat().st_mode & 0o077 == 0
     try:
         with labkit.open_board("debian-12@test") as board:
             assert board.check("uname -m").stdout == "aarch64\n"
@@ -101,7 +101,7 @@ def test_a_file_that_is_no_image_is_corrupt(tmp_path, cache):
 
 
 @pytest.mark.parametrize("recipe", ["../../elsewhere", "x/y", "..", ""])
-def test_a_manifest_that_names_another_folder_is_corrupt(tmp_path, cache, recipe):
+def test_a_manifest_that_names_another_dir_is_corrupt(tmp_path, cache, recipe):
     (tmp_path / "elsewhere").mkdir()
     empty = dict.fromkeys(("release", "built", "host_key"), "")
     said = {"platform": "debian-12", "recipe": recipe, "files": {}, **empty}
@@ -126,9 +126,9 @@ def ours(board, cache, monkeypatch):
     """The image in a cache of its own, to do harm to; large files are shared, not copied."""
     monkeypatch.undo()
     image = images.find(DEBIAN)
-    whole = image.folder
+    whole = image.directory
     monkeypatch.setenv("LABKIT_CACHE", str(cache))
-    target = image.folder
+    target = image.directory
     target.mkdir(parents=True)
     for name in (*image.files, "manifest.json"):
         line = ["cp", "--archive", "--reflink=auto", str(whole / name), str(target / name)]
@@ -141,7 +141,7 @@ def test_a_whole_image_in_the_cache_is_taken(ours):
 
 
 def test_a_disk_that_lost_its_end_in_the_cache_is_corrupt(ours):
-    os.truncate(ours.folder / "disk.qcow2", 1000)
+    os.truncate(ours.directory / "disk.qcow2", 1000)
     with pytest.raises(
         ImageCorrupt, match=r"disk\.qcow2 is not what its manifest says.*labkit image"
     ) as torn:
@@ -150,19 +150,19 @@ def test_a_disk_that_lost_its_end_in_the_cache_is_corrupt(ours):
 
 
 def test_a_changed_byte_in_the_cache_is_noticed(ours):
-    flip(ours.folder / "kernel", 5000)
+    flip(ours.directory / "kernel", 5000)
     with pytest.raises(ImageCorrupt, match="kernel is not what"):
         ensure_image(DEBIAN)
 
 
 def test_a_file_missing_in_the_cache_is_noticed(ours):
-    (ours.folder / "initrd").unlink()
+    (ours.directory / "initrd").unlink()
     with pytest.raises(ImageCorrupt, match="initrd is not what"):
         ensure_image(DEBIAN)
 
 
 def test_a_manifest_that_is_none_is_corrupt(ours):
-    (ours.folder / "manifest.json").write_text('{"platform":\n')
+    (ours.directory / "manifest.json").write_text('{"platform":\n')
     with pytest.raises(ImageCorrupt, match="is not a manifest") as torn:
         ensure_image(DEBIAN)
     assert "\n" not in str(torn.value)
@@ -177,10 +177,10 @@ def test_a_removed_image_is_gone(ours):
 def test_without_space_nothing_is_begun(cache, exported, monkeypatch):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(1 << 30, (1 << 30) - 5, 5 << 20))
-    with pytest.raises(NoSpace, match="5 MiB free; expected 3072 MiB.*LABKIT_CACHE") as full:
+    with pytest.raises(DiskFull, match="5 MiB free; expected 3072 MiB.*LABKIT_CACHE") as full:
         ensure_image(DEBIAN)
     assert "\n" not in str(full.value)
-    with pytest.raises(NoSpace):
+    with pytest.raises(DiskFull):
         archive.import_file(exported)
     assert left_in(cache) == []
 
@@ -191,7 +191,7 @@ def test_a_missing_program_comes_with_the_line_that_installs_it(cache, tmp_path,
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "apt-get").symlink_to(shutil.which("apt-get"))
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    with pytest.raises(ProgramMissing) as missing:
+    with pytest.raises(ToolNotFound) as missing:
         ensure_image(DEBIAN)
     assert "qemu-system-aarch64 and qemu-img not on this machine" in str(missing.value)
     assert str(missing.value).endswith("apt-get install qemu-system-arm qemu-utils")

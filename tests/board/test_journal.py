@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 import labkit
-from labkit.boards import Board, journal
-from labkit.boards.ssh import SshTransport
-from labkit.errors import JournalBusy, NotTaken, SudoRefused, TuningError, UndoFailed
-from labkit.tuning import Change, Plan
+from labkit.boards import Board
+from labkit.boards.ssh.transport import SshTransport
+from labkit.errors import ChangeRejected, JournalLocked, SudoRefused, TuningError, UndoFailed
+from labkit.tuning import Change, Plan, journal
 
 FILE = "/etc/labkit-test"
 
@@ -29,7 +29,7 @@ class Text(Change):
 
     def plan(self):
         write = f"echo {self.text} >{self.path}; {self.more}"
-        return Plan(self.path, write, self.back, keep=(self.path,), lasting=True)
+        return Plan(self.path, write, self.back, keep=(self.path,), persistent=True)
 
     def read(self):
         return {"text": self.board.read(self.path, sudo=True).strip()}
@@ -118,14 +118,14 @@ def test_a_link_that_drops_in_the_block_is_made_anew_for_the_undo(board, file):
 
 def test_another_answer_than_asked_for_undoes_and_says_both(board, file):
     before = file(board)
-    with pytest.raises(NotTaken, match="'other'.*expected 'else'"):
+    with pytest.raises(ChangeRejected, match="'other'.*expected 'else'"):
         Text(board, "other", answer="else").apply()
     assert file(board) == before
 
 
 def test_a_refusal_of_the_board_undoes_and_says_its_words(board, file):
     before = file(board)
-    with pytest.raises(NotTaken, match="No such file or directory"):
+    with pytest.raises(ChangeRejected, match="No such file or directory"):
         Text(board, "other", apply="cat /nowhere").apply()
     assert file(board) == before
 
@@ -146,7 +146,7 @@ def test_changes_together_are_made_or_undone_together(board, file):
     with Text(board, "one") + Text(board, "new", path=f"{FILE}-new") as both:
         assert both.applied
     assert file(board) == before
-    with pytest.raises(NotTaken):
+    with pytest.raises(ChangeRejected):
         (Text(board, "one") + Text(board, "new", path="/proc/nowhere/file")).apply()
     assert file(board) == before
 
@@ -193,7 +193,7 @@ def test_the_command_says_what_it_undid_and_when_there_is_nothing(board, board_n
 
 def test_a_change_that_does_not_last_is_only_struck_out_after_a_reboot(board, file):
     with Text(board, "one") as change:
-        entry = f"{journal.FOLDER}/*-{change._entry}"
+        entry = f"{journal.DIRECTORY}/*-{change._entry}"
         board.check(f"cd {entry}; echo no >lasting; echo other >boot", sudo=True)
         assert [each.gone for each in journal.entries(board)] == [True]
     assert board.read(FILE, sudo=True) == "one\n"
@@ -224,7 +224,7 @@ def test_a_session_that_does_not_end_is_named_after_a_while(board, file, monkeyp
     before = file(board)
     monkeypatch.setattr(journal, "_PATIENCE", 1)
     board.check("nohup flock /run/labkit.lock sleep 9 >/dev/null 2>&1 &", sudo=True)
-    with pytest.raises(JournalBusy, match="another session.*fuser -v /run/labkit.lock"):
+    with pytest.raises(JournalLocked, match="another session.*fuser -v /run/labkit.lock"):
         Text(board, "one").apply()
     board.check("fuser -ks /run/labkit.lock || pkill -f 'sleep [9]'", sudo=True)
     assert file(board) == before
@@ -288,7 +288,7 @@ def test_sudo_may_ask_for_a_password(board, file, locked):
 def test_a_board_without_sudo_is_told_so_in_one_line(board, board_name, file):
     before = file(board)
     board.check("mkdir /tmp/none; ln -s /usr/bin/* /tmp/none/; rm /tmp/none/sudo")
-    with labkit.open_board(board_name, tell=False) as other:
+    with labkit.open_board(board_name, warn_unfinished=False) as other:
         assert other.facts.uid
         run = other._transport.run
         other._transport.run = lambda line, **more: run(f"PATH=/tmp/none; {line}", **more)

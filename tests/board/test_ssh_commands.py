@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from labkit.errors import BoardLost, CommandFailed, CommandTimeout, NotArm64
+from labkit.errors import CommandFailed, CommandTimeout, ConnectionLost, UnsupportedArchitecture
 
 AWKWARD = [
     "two words",
@@ -182,7 +182,7 @@ def test_interrupting_a_run_ends_the_command_on_the_board(loop, tmp_path, eventu
 def test_a_link_that_drops_in_the_middle_is_lost_and_made_anew_once(loop, monkeypatch):
     loop.run("true")
     logins = counted_logins(monkeypatch)
-    with pytest.raises(BoardLost, match="labkit connects anew"):
+    with pytest.raises(ConnectionLost, match="labkit connects anew"):
         loop.run("echo begun; kill -KILL $PPID; sleep 300")
     assert loop.check("echo back").stdout == "back\n"
     loop.check("true")
@@ -205,25 +205,25 @@ def test_a_closed_board_opens_again_by_itself(loop):
 
 @pytest.mark.skipif(os.uname().machine in ("aarch64", "arm64"), reason="this machine is arm64")
 def test_a_machine_of_another_kind_is_not_taken_for_a_board(loop):
-    with pytest.raises(NotArm64, match=f"loop is a {os.uname().machine} machine"):
+    with pytest.raises(UnsupportedArchitecture, match=f"loop is a {os.uname().machine} machine"):
         _ = loop.facts
 
 
 def counted_logins(monkeypatch):
-    from labkit.boards import ssh
+    from labkit.boards.ssh import transport as ssh
 
-    real, logins = ssh.log_in, []
-    monkeypatch.setattr(ssh, "log_in", lambda target: (logins.append(target), real(target))[1])
+    real, logins = ssh.connect, []
+    monkeypatch.setattr(ssh, "connect", lambda target: (logins.append(target), real(target))[1])
     return logins
 
 
 def test_output_is_heard_as_it_comes_and_is_in_the_result_too(loop):
     heard = []
 
-    def hear(out, err):
+    def on_output(out, err):
         heard.append((time.monotonic(), out, err))
 
-    result = loop.run("echo one; sleep 0.6; echo two >&2", hear=hear)
+    result = loop.run("echo one; sleep 0.6; echo two >&2", on_output=on_output)
     assert [piece[1:] for piece in heard] == [(b"one\n", b""), (b"", b"two\n")]
     assert heard[1][0] - heard[0][0] > 0.4
     assert (result.stdout, result.stderr) == ("one\n", "two\n")
@@ -233,12 +233,12 @@ def test_output_is_heard_as_it_comes_and_is_in_the_result_too(loop):
 def test_what_the_hearer_raises_ends_the_command_and_comes_out(loop, kind, eventually, ended):
     heard = []
 
-    def hear(out, err):
+    def on_output(out, err):
         heard.append(out)
         raise kind("enough")
 
     with pytest.raises(kind, match="enough"):
-        loop.run("echo $$; exec sleep 300", hear=hear)
+        loop.run("echo $$; exec sleep 300", on_output=on_output)
     eventually(lambda: ended(heard[0]))
     assert len(heard) == 1
     assert loop.check("echo usable").stdout == "usable\n"

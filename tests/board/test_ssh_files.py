@@ -7,8 +7,8 @@ import stat
 import pytest
 
 from labkit.boards.board import Board
-from labkit.boards.ssh import SshTransport
-from labkit.errors import BoardLost, FileTrouble
+from labkit.boards.ssh.transport import SshTransport
+from labkit.errors import ConnectionLost, RemoteFileError
 
 
 def test_a_file_is_read_as_it_is(loop, tmp_path):
@@ -18,12 +18,12 @@ def test_a_file_is_read_as_it_is(loop, tmp_path):
 
 
 def test_a_file_that_is_not_there_is_named(loop, tmp_path):
-    with pytest.raises(FileTrouble, match="'.*/none'.*No such file or directory"):
+    with pytest.raises(RemoteFileError, match="'.*/none'.*No such file or directory"):
         loop.read(str(tmp_path / "none"))
 
 
-def test_a_folder_is_not_read(loop, tmp_path):
-    with pytest.raises(FileTrouble, match="Is a directory"):
+def test_a_dir_is_not_read(loop, tmp_path):
+    with pytest.raises(RemoteFileError, match="Is a directory"):
         loop.read(str(tmp_path))
 
 
@@ -86,15 +86,15 @@ def test_what_is_written_is_there(loop, tmp_path, text):
 
 
 def test_a_file_that_keeps_something_else_says_what(loop):
-    with pytest.raises(FileTrouble, match="/dev/null reads back ''; expected 'lost'"):
+    with pytest.raises(RemoteFileError, match="/dev/null reads back ''; expected 'lost'"):
         loop.write("/dev/null", "lost")
     loop.write("/dev/null", "lost", kept=False)
 
 
 def test_a_file_that_cannot_be_written_says_why(loop, tmp_path):
-    with pytest.raises(FileTrouble, match="No space left on device"):
+    with pytest.raises(RemoteFileError, match="No space left on device"):
         loop.write("/dev/full", "x")
-    with pytest.raises(FileTrouble, match="No such file or directory"):
+    with pytest.raises(RemoteFileError, match="No such file or directory"):
         loop.write(str(tmp_path / "none" / "x"), "x")
 
 
@@ -122,11 +122,11 @@ def test_a_file_that_cannot_be_put_leaves_nothing(loop, tmp_path):
     source = tmp_path / "source"
     source.write_text("x")
     (tmp_path / "in the way").mkdir()
-    with pytest.raises(FileTrouble, match="there is no file"):
+    with pytest.raises(RemoteFileError, match="there is no file"):
         loop.put(tmp_path / "none", str(tmp_path / "target"))
-    with pytest.raises(FileTrouble, match="cannot be copied"):
+    with pytest.raises(RemoteFileError, match="cannot be copied"):
         loop.put(source, str(tmp_path / "in the way"))
-    with pytest.raises(FileTrouble, match="Not a directory"):
+    with pytest.raises(RemoteFileError, match="Not a directory"):
         loop.put(source, str(source / "below" / "target"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in the way", "source"]
 
@@ -140,10 +140,10 @@ def test_a_file_is_fetched_with_its_mode(loop, tmp_path):
 
 
 def test_a_file_that_cannot_be_fetched_leaves_nothing(loop, tmp_path):
-    with pytest.raises(FileTrouble, match="No such file"):
+    with pytest.raises(RemoteFileError, match="No such file"):
         loop.get(str(tmp_path / "none"), tmp_path / "here")
     (tmp_path / "there").write_text("x")
-    with pytest.raises(FileTrouble, match=os.strerror(errno.ENOENT)):
+    with pytest.raises(RemoteFileError, match=os.strerror(errno.ENOENT)):
         loop.get(str(tmp_path / "there"), tmp_path / "no folder" / "here")
     assert [path.name for path in tmp_path.iterdir()] == ["there"]
 
@@ -163,7 +163,7 @@ def test_a_link_that_drops_during_a_copy_leaves_no_half_file(sshd, tmp_path, way
         # Ended by a process of its own, as soon as there is half a file.
         line = 'until [ -s "$0.part" ]; do sleep 0.01; done; kill -KILL "$1"'
         killer = os.spawnlp(os.P_NOWAIT, "sh", "sh", "-c", line, str(target), server)
-        with pytest.raises(BoardLost):
+        with pytest.raises(ConnectionLost):
             getattr(board, way)(str(source), str(target))
         os.waitpid(killer, 0)
         assert not target.exists()
@@ -175,6 +175,6 @@ def test_a_link_that_drops_during_a_copy_leaves_no_half_file(sshd, tmp_path, way
 class Counting(SshTransport):
     trips = 0
 
-    def run(self, command, *, timeout, stdin=b"", hear=None):
+    def run(self, command, *, timeout, stdin=b"", on_output=None):
         self.trips += 1
-        return super().run(command, timeout=timeout, stdin=stdin, hear=hear)
+        return super().run(command, timeout=timeout, stdin=stdin, on_output=on_output)

@@ -4,8 +4,8 @@ import pytest
 
 from labkit import tuning
 from labkit.bench import allocate
-from labkit.errors import NotTaken, TuningError
-from labkit.tuning import ConfigSetting, CpuSet, Governor, InstalledUnit, Limits, Tunable, Unit
+from labkit.errors import ChangeRejected, TuningError
+from labkit.tuning import ConfigTxtChange, CpuSet, Governor, InstalledUnit, Limits, Tunable, Unit
 from labkit.widgets import GovernorPanel, MemoryPanel, UnitPanel
 
 
@@ -38,9 +38,9 @@ def test_a_governor_the_board_has_not_is_refused_with_the_ones_it_has(pi):
 
 
 def test_a_limit_the_kernel_moves_is_not_taken_unless_that_is_wanted(pi):
-    with pytest.raises(NotTaken, match="'1500000'.*expected '600000'"):
+    with pytest.raises(ChangeRejected, match="'1500000'.*expected '600000'"):
         Limits(pi, min_khz=600_000).apply()
-    with Limits(pi, min_khz=600_000, lenient=True) as change:
+    with Limits(pi, min_khz=600_000, allow_clamped=True) as change:
         assert list(change.read_back()["board says"]) == ["1500000"]
     with Limits(pi, min_khz=2_000_000, max_khz=2_100_000):
         policy = tuning.policies(pi)[0]
@@ -60,13 +60,13 @@ def test_clocks_are_sampled_and_counted(pi):
 
 def test_boot_files_are_written_only_when_somebody_says_so(pi):
     before = pi.read("/boot/firmware/config.txt")
-    change = ConfigSetting(pi, arm_freq=2000, arm_freq_max=1800)
+    change = ConfigTxtChange(pi, arm_freq=2000, arm_freq_max=1800)
     assert "+arm_freq=2000" in change.diff()
     assert change.unknown == ["arm_freq_max"]
     with pytest.raises(TuningError, match="confirmed=True"):
         change.apply()
     assert pi.read("/boot/firmware/config.txt") == before
-    with ConfigSetting(pi, arm_freq=2000, confirmed=True):
+    with ConfigTxtChange(pi, arm_freq=2000, confirmed=True):
         assert pi.read("/boot/firmware/config.txt") == before + "arm_freq=2000\n"
     assert pi.read("/boot/firmware/config.txt") == before
 
@@ -77,9 +77,9 @@ def test_a_board_without_clocks_or_boot_files_is_told_so_in_one_line(board):
         with pytest.raises(TuningError, match="no processor clock.*labkit board up raspberry-pi-5"):
             change.apply()
     with pytest.raises(TuningError, match="expected a Raspberry Pi"):
-        ConfigSetting(board, arm_freq=2000)
+        ConfigTxtChange(board, arm_freq=2000)
     with pytest.raises(TuningError, match="no config.txt"):
-        ConfigSetting(board, arm_freq=2000, model="pi5").diff()
+        ConfigTxtChange(board, arm_freq=2000, model="pi5").diff()
 
 
 def test_a_unit_runs_where_and_with_what_it_says(board):
@@ -95,7 +95,7 @@ def test_a_unit_runs_where_and_with_what_it_says(board):
 def test_a_unit_that_fails_or_does_not_end_says_how(board):
     assert tuning.run_unit(board, Unit(["/bin/false"])).result == "exit-code"
     assert tuning.run_unit(board, Unit(["/bin/sleep", "100"]), limit=1).result == "timeout"
-    with pytest.raises(NotTaken, match="/bin/nothing"):
+    with pytest.raises(ChangeRejected, match="/bin/nothing"):
         tuning.run_unit(board, Unit(["/bin/nothing"]))
 
 
@@ -144,7 +144,7 @@ def test_a_group_keeps_its_processors_and_leaves_the_tree_as_it_was(pi):
         with pytest.raises(TuningError, match="has a group"):
             CpuSet(pi, "test", [2]).apply()
     assert pi.read(control) == before
-    with pytest.raises(NotTaken):
+    with pytest.raises(ChangeRejected):
         CpuSet(pi, "test", [99]).apply()
     assert pi.read(control) == before
 

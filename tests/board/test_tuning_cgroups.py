@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from labkit.errors import NotTaken, TuningError, UndoFailed
+from labkit.errors import ChangeRejected, TuningError, UndoFailed
 from labkit.tuning import CpuSet
 
 TREE = "cat /sys/fs/cgroup/cgroup.subtree_control; ls -d /sys/fs/cgroup/*/ /var/lib/labkit; :"
@@ -48,7 +48,7 @@ def test_a_partition_takes_its_processors_from_everybody_else_until_it_is_undone
 @pytest.mark.parametrize("partition", ["root", "isolated"])
 def test_a_partition_of_all_processors_is_refused_in_the_kernels_own_words(board, partition):
     cpus = range(board.facts.cpus)
-    with pytest.raises(NotTaken, match=rf"says '{partition} invalid \(Parent unable"):
+    with pytest.raises(ChangeRejected, match=rf"says '{partition} invalid \(Parent unable"):
         CpuSet(board, "test", cpus, partition=partition).apply()
 
 
@@ -95,7 +95,7 @@ def test_systemd_takes_the_set_away_when_it_reloads_and_the_undo_still_finds_its
 
 
 def test_a_processor_that_is_not_there_is_not_taken(board):
-    with pytest.raises(NotTaken):
+    with pytest.raises(ChangeRejected):
         CpuSet(board, "test", [99]).apply()
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from labkit import golang
 from labkit.bench import allocate
-from labkit.errors import NotTaken
+from labkit.errors import ChangeRejected
 from labkit.tuning import GoSettings, InstalledUnit, Unit, run_unit, verify
 
 ODD_WORDS = ["$HOME", "%h", 'a "b"', "two\nlines", "100%", "\\n", "é"]
@@ -115,7 +115,9 @@ def test_a_unit_of_the_same_name_that_ran_is_put_back_and_runs_again(board, left
 
 def test_a_unit_that_does_not_start_leaves_nothing_behind(board, left_alone):
     change = InstalledUnit(board, "labkit-test", "[Service]\nType=oneshot\nExecStart=/bin/false\n")
-    with pytest.raises(NotTaken, match="refuses unit labkit-test.service: it ended: exit-code"):
+    with pytest.raises(
+        ChangeRejected, match="refuses unit labkit-test.service: it ended: exit-code"
+    ):
         change.apply()
     assert not change.applied
 

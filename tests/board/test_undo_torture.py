@@ -15,7 +15,7 @@ import victim
 from victim import CHANGES, Cut
 
 import labkit
-from labkit.boards import journal
+from labkit.tuning import journal
 from labkit.virtual import VirtualMachine
 
 NAME = "raspberry-pi-5@torture"
@@ -59,7 +59,7 @@ class Session:
 
     def __init__(self, cut):
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["labkit.boards.ssh", "labkit.tuning", "victim"])
+        context.set_forkserver_preload(["labkit.boards.ssh.transport", "labkit.tuning", "victim"])
         self.cut, self.word = cut, context.Event()
         self.process = context.Process(target=victim.run, args=(NAME, cut, self.word), daemon=True)
         self.process.start()

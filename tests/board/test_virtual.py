@@ -14,12 +14,13 @@ from typer.testing import CliRunner
 
 import labkit
 from labkit import platforms
-from labkit.boards import hostkeys, inventory
-from labkit.boards.inventory import Entry
-from labkit.boards.login import shown_key
-from labkit.boards.opener import ssh_target
+from labkit.boards import inventory
+from labkit.boards.inventory import BoardEntry
+from labkit.boards.ssh import hostkeys
+from labkit.boards.ssh.connect import fetch_host_key
 from labkit.cli import app
-from labkit.errors import BoardLost, BoardUnknown, BoardUnreachable, PortTaken, VirtualError
+from labkit.errors import BoardUnknown, BoardUnreachable, ConnectionLost, PortInUse, VirtualError
+from labkit.session import ssh_target
 from labkit.virtual import VirtualMachine, images, machines, virtual_board
 
 A, B = "debian-12@a", "debian-12@b"
@@ -37,11 +38,11 @@ def two(board):
 def somebodys_own(two):
     """One more board, known to labkit by its address alone, as a real one is."""
     labkit.open_board(A).close()
-    key = images.find(platforms.get("debian-12")).folder / "login_key"
+    key = images.find(platforms.get("debian-12")).directory / "login_key"
     port = VirtualMachine(A).port
-    entry = Entry("own", "127.0.0.1", "debian-12", user="lab", port=port, key=str(key))
+    entry = BoardEntry("own", "127.0.0.1", "debian-12", user="lab", port=port, key=str(key))
     inventory.add(entry)
-    hostkeys.trust(entry.host, entry.port, shown_key(ssh_target(entry)))
+    hostkeys.trust(entry.host, entry.port, fetch_host_key(ssh_target(entry)))
     with labkit.open_board("own") as own:
         yield own
     inventory.remove("own")
@@ -109,12 +110,12 @@ def test_two_processes_get_the_same_board(two):
 def test_a_killed_machine_is_lost_and_comes_back_without_cleaning(two):
     with labkit.open_board(A) as board:
         board.write("/home/lab/mark", "before\n")
-        process = int((VirtualMachine(A).folder / "qemu.pid").read_text())
+        process = int((VirtualMachine(A).directory / "qemu.pid").read_text())
         # Killed in the middle of a command: the command's first word on the console says when.
         console = str(VirtualMachine(A).qemu.console)
         line = 'until grep -q begun "$0"; do sleep 0.02; done; kill -KILL "$1"'
         killer = subprocess.Popen(["sh", "-c", line, console, str(process)])
-        with pytest.raises(BoardLost) as lost:
+        with pytest.raises(ConnectionLost) as lost:
             board.run("echo begun >/dev/console; sleep 300", sudo=True)
         killer.wait(10)
         assert "\n" not in str(lost.value)
@@ -129,7 +130,7 @@ def test_a_killed_machine_is_lost_and_comes_back_without_cleaning(two):
 def test_a_machine_that_hangs_is_ended_too_whatever_the_terminals_width(two, monkeypatch, ended):
     monkeypatch.setenv("COLUMNS", "80")  # ps cuts its lines there, unless told
     labkit.open_board(A).close()
-    process = int((VirtualMachine(A).folder / "qemu.pid").read_text())
+    process = int((VirtualMachine(A).directory / "qemu.pid").read_text())
     os.kill(process, signal.SIGSTOP)
     VirtualMachine(A).down()
     assert ended(process)
@@ -138,11 +139,11 @@ def test_a_machine_that_hangs_is_ended_too_whatever_the_terminals_width(two, mon
 def test_a_board_taken_down_is_gone_and_so_are_its_files(two, ended):
     machine = VirtualMachine(A)
     labkit.open_board(A).close()
-    process = int((machine.folder / "qemu.pid").read_text())
+    process = int((machine.directory / "qemu.pid").read_text())
     machine.down()
     machine.down()
     assert not machine.running
-    assert not machine.folder.exists()
+    assert not machine.directory.exists()
     assert ended(process)
 
 
@@ -212,7 +213,7 @@ def test_a_real_board_is_rebooted_only_after_a_yes(somebodys_own):
 
 def test_a_port_somebody_listens_on_is_not_taken(two):
     with listening() as port:
-        with pytest.raises(PortTaken, match=f"port {port} of this machine is in use") as taken:
+        with pytest.raises(PortInUse, match=f"port {port} of this machine is in use") as taken:
             virtual_board(A, port=port)
         assert "\n" not in str(taken.value)
     assert not VirtualMachine(A).running
@@ -228,7 +229,7 @@ def test_a_name_without_a_platform_is_no_virtual_board():
 
 
 @pytest.mark.parametrize("name", ["debian-12@", "debian-12@../x", "debian-12@a b", "debian-12@a/b"])
-def test_a_name_that_would_be_trouble_as_a_folder_is_refused(name):
+def test_a_name_that_would_be_trouble_as_a_dir_is_refused(name):
     with pytest.raises((VirtualError, BoardUnknown)) as refused:
         labkit.open_board(name)
     assert "\n" not in str(refused.value)

@@ -56,7 +56,7 @@ def test_a_core_without_pages_of_16_kib_is_refused_at_once():
     began = time.monotonic()
     with (
         pytest.raises(VirtualError, match="cortex-a72 has no pages of 16 KiB") as refused,
-        labkit.borrowed_board("raspberry-pi-5", cpu="cortex-a72"),
+        labkit.temporary_board("raspberry-pi-5", cpu="cortex-a72"),
     ):
         pass
     assert time.monotonic() - began < 10
@@ -98,7 +98,7 @@ def test_a_board_switched_off_from_inside_is_switched_on_again_with_its_disk(pi,
     pi.run("systemctl poweroff", sudo=True)
     machine = VirtualMachine(pi.name)
     eventually(lambda: not machine.running, within=60)
-    assert machine.qemu.was_switched_off
+    assert machine.qemu.guest_powered_off
     with labkit.open_board(pi.name) as again:
         assert again.read("/home/lab/note") == "here too"
 

@@ -9,17 +9,17 @@ import subprocess
 from dataclasses import dataclass
 
 import labkit
-from labkit.boards import journal
 from labkit.errors import LabError
 from labkit.tuning import (
     CommandLine,
-    ConfigSetting,
+    ConfigTxtChange,
     CpuSet,
     Governor,
     InstalledUnit,
     Limits,
     Tunable,
     Unit,
+    journal,
 )
 
 SLEEPER = Unit(["/bin/sleep", "1000"], cpus=[1]).text()
@@ -31,12 +31,12 @@ CHANGES = {
     "tunable": lambda board: Tunable(board, "rate_limit_us", 7000),
     "new unit": lambda board: InstalledUnit(board, "labkit-new", SLEEPER),
     "unit that was there": lambda board: InstalledUnit(board, "labkit-old", SLEEPER),
-    "config.txt": lambda board: ConfigSetting(board, arm_freq=2000, confirmed=True),
+    "config.txt": lambda board: ConfigTxtChange(board, arm_freq=2000, confirmed=True),
     "cmdline.txt": lambda board: CommandLine(board, add=["cgroup_enable=memory"], confirmed=True),
     "cpu set": lambda board: CpuSet(board, "torture", [1, 2]),
     "three together": lambda board: (
         Governor(board, "performance")
-        + ConfigSetting(board, arm_freq_min=1600, confirmed=True)
+        + ConfigTxtChange(board, arm_freq_min=1600, confirmed=True)
         + InstalledUnit(board, "labkit-new", SLEEPER)
     ),
 }
@@ -71,7 +71,7 @@ class Cut:
 
 def run(name, cut, go):
     """Make the change and undo it again, on the board called *name*, and die at the cut."""
-    board = labkit.open_board(name, tell=False)
+    board = labkit.open_board(name, warn_unfinished=False)
     _ = board.facts
     go.wait()
     _arm(board, cut)
@@ -137,10 +137,10 @@ def _cut_at_first_word(board, how):
     transport = board._transport
     run = transport.run
 
-    def hear(out, err):
+    def on_output(out, err):
         if how == "orphan":
             os._exit(DIED)
         transport.run = run
         transport._client.get_transport().sock.shutdown(socket.SHUT_RDWR)
 
-    transport.run = lambda command, **more: run(command, **{**more, "hear": hear})
+    transport.run = lambda command, **more: run(command, **{**more, "hear": on_output})

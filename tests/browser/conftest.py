@@ -37,7 +37,7 @@ class Lab:
 
     url: str
     token: str
-    folder: Path
+    directory: Path
 
     def address(self, path):
         """The page that shows one file of the folder, in a workspace with nothing else."""
@@ -54,15 +54,15 @@ class Lab:
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory, eventually):
     """JupyterLab as this environment has it, with no settings and no files but the tests'."""
-    home, folder = tmp_path_factory.mktemp("jupyter"), tmp_path_factory.mktemp("notebooks")
+    home, directory = tmp_path_factory.mktemp("jupyter"), tmp_path_factory.mktemp("notebooks")
     port, token = free_port(), secrets.token_hex(8)
-    lab = Lab(f"http://127.0.0.1:{port}", token, folder)
+    lab = Lab(f"http://127.0.0.1:{port}", token, directory)
     with (home / "lab.log").open("w") as log:
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
                 *(f"--ServerApp.port={port}", "--ServerApp.port_retries=0"),
-                *(f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}"),
+                *(f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={directory}"),
                 "--LabApp.extension_manager=readonly",
             ],
             env=os.environ | a_home_of_its_own(home),
@@ -80,13 +80,13 @@ def lab(tmp_path_factory, eventually):
 
 def a_home_of_its_own(home):
     """What makes Jupyter keep to *home*; it does not look for news on the network either."""
-    folders = {name: str(home / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")}
+    directories = {name: str(home / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")}
     settings = home / "config/labconfig/page_config.json"
     settings.parent.mkdir(parents=True)
     news = "@jupyterlab/apputils-extension:announcements"
     settings.write_text(json.dumps({"disabledExtensions": {news: True}}))
     return {
-        **{f"JUPYTER_{name}_DIR": folder for name, folder in folders.items()},
+        **{f"JUPYTER_{name}_DIR": directory for name, directory in directories.items()},
         "JUPYTER_PREFER_ENV_PATH": "1",
         "IPYTHONDIR": str(home / "ipython"),
     }
@@ -138,7 +138,7 @@ def new_notebook(lab, request):
         kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
         notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
         path = re.sub(r"\W+", "-", request.node.name) + ".ipynb"
-        nbformat.write(notebook, lab.folder / path)
+        nbformat.write(notebook, lab.directory / path)
         return path
 
     return new

@@ -45,8 +45,8 @@ def click(panel, name):
 
 def look(panel, name):
     """Leave a picture of the panel for a person, where LABKIT_SCREENSHOTS names a folder."""
-    if folder := os.environ.get("LABKIT_SCREENSHOTS"):
-        panel.screenshot(path=f"{folder}/{name}.png")
+    if directory := os.environ.get("LABKIT_SCREENSHOTS"):
+        panel.screenshot(path=f"{directory}/{name}.png")
 
 
 def answer(panel):

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from labkit.claims import section, sections
-from labkit.claims.coverage import missing, notebooks_of, sections_of, strays
+from labkit.claims.coverage import missing, notebooks_of, sections_of, unexpected
 
-FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
-NOTEBOOKS = notebooks_of(FOLDER)
+DIRECTORY = Path(__file__).resolve().parents[2] / "notebooks"
+NOTEBOOKS = notebooks_of(DIRECTORY)
 
 
 @pytest.mark.parametrize("key", sections())
@@ -23,7 +23,7 @@ def test_every_claim_of_a_section_is_judged(key):
 
 
 @pytest.mark.parametrize(
-    "notebook", NOTEBOOKS, ids=lambda path: str(path.relative_to(FOLDER))
+    "notebook", NOTEBOOKS, ids=lambda path: str(path.relative_to(DIRECTORY))
 )
 def test_a_notebook_judges_its_own_claims_only(notebook):
-    assert strays(notebook) == []
+    assert unexpected(notebook) == []

@@ -7,7 +7,7 @@ import pytest
 
 from labkit import golang
 from labkit.guide import find
-from labkit.guide.outputs import COMPARED
+from labkit.guide.refresh_outputs import COMPARED
 
 nbformat = pytest.importorskip("nbformat")
 NOTEBOOKS = find()

@@ -3,14 +3,14 @@
 import pandas as pd
 import pytest
 
-from labkit.bench import latencies, read_wakeups
+from labkit.bench import latency_summary, parse_wakeups
 from labkit.errors import TuningError
-from labkit.plots import clocks, cumulative, memory
+from labkit.plots import clocks, ecdf, memory
 
 
 def test_wake_ups_become_numbers_and_changes_of_processor_are_counted():
-    run = read_wakeups("1000 0 7\n2000 1 7\n3000 1 8\n4000 0 8\n")
-    row = latencies({"a": run}).loc["a"]
+    run = parse_wakeups("1000 0 7\n2000 1 7\n3000 1 8\n4000 0 8\n")
+    row = latency_summary({"a": run}).loc["a"]
     assert (row["p50"], row["max"]) == (2.5, 4.0)
     assert (row["CPU changes"], row["CPUs"], row["threads"]) == (2, 2, 2)
 
@@ -18,7 +18,7 @@ def test_wake_ups_become_numbers_and_changes_of_processor_are_counted():
 @pytest.mark.parametrize("text", ["", "panic: no", "1 2\n"])
 def test_what_is_no_wake_up_is_refused(text):
     with pytest.raises(TuningError):
-        read_wakeups(text)
+        parse_wakeups(text)
 
 
 def test_the_new_plots_have_labelled_axes_and_say_in_words_what_they_show():
@@ -30,7 +30,7 @@ def test_the_new_plots_have_labelled_axes_and_say_in_words_what_they_show():
     drawn = memory(frame, emulated=True, limits={"MemoryMax": 64.0}, killed={"a"})
     assert "a: at most 60 MiB, then killed. MemoryMax: 64 MiB." in drawn.alt
     assert drawn.figure.axes[0].get_ylabel() == "memory (MiB)"
-    drawn = cumulative(
+    drawn = ecdf(
         pd.DataFrame({"label": "a", "value": [1.0, 2.0, 4.0]}), axis="late by (ms)", emulated=True
     )
     assert "a: half at most 2, all at most 4." in drawn.alt

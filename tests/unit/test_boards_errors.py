@@ -5,8 +5,8 @@ import inspect
 import pytest
 
 from labkit import errors
-from labkit.boards import Result
 from labkit.errors import CommandFailed, CommandTimeout, LabError
+from labkit.result import Result
 
 ALL = [getattr(errors, name) for name in errors.__all__]
 
@@ -22,13 +22,13 @@ def test_every_error_is_exported_and_drawn_in_the_tree():
 
 
 def test_an_error_says_what_was_found_what_was_expected_and_what_to_type():
-    line = str(LabError("found this", expected="that", todo="labkit do"))
+    line = str(LabError("found this", expected="that", hint="labkit do"))
     assert line == "found this; expected that. Next: labkit do"
     assert str(LabError("found this")) == "found this"
 
 
 def test_an_error_is_one_line_even_where_what_it_quotes_is_not():
-    assert "\n" not in str(LabError("found\nthis\r\n", expected="a\nb", todo="c\nd"))
+    assert "\n" not in str(LabError("found\nthis\r\n", expected="a\nb", hint="c\nd"))
 
 
 @pytest.mark.parametrize(

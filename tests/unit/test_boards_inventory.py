@@ -4,7 +4,7 @@ import pytest
 
 import labkit
 from labkit.boards import inventory
-from labkit.boards.inventory import Entry
+from labkit.boards.inventory import BoardEntry
 from labkit.errors import BoardUnknown, InventoryError
 
 
@@ -20,8 +20,8 @@ def test_without_a_file_there_are_no_boards():
 
 
 def test_what_is_noted_is_found_again():
-    pi = Entry("pi", "pi.local", "raspberry-pi-5", user="pi", port=2222, key='~/a "key"\\x')
-    tidy = Entry("pi.2", "10.0.0.2", "debian-12", jump="pi@10.0.0.1:22,b")
+    pi = BoardEntry("pi", "pi.local", "raspberry-pi-5", user="pi", port=2222, key='~/a "key"\\x')
+    tidy = BoardEntry("pi.2", "10.0.0.2", "debian-12", jump="pi@10.0.0.1:22,b")
     file = inventory.add(pi)
     inventory.add(tidy)
     assert inventory.entries() == {"pi": pi, "pi.2": tidy}
@@ -29,13 +29,13 @@ def test_what_is_noted_is_found_again():
 
 
 def test_a_board_noted_again_takes_the_place_of_the_first():
-    inventory.add(Entry("pi", "10.0.0.1", "debian-12", port=22))
-    inventory.add(Entry("pi", "10.0.0.2", "debian-12"))
-    assert inventory.entries() == {"pi": Entry("pi", "10.0.0.2", "debian-12")}
+    inventory.add(BoardEntry("pi", "10.0.0.1", "debian-12", port=22))
+    inventory.add(BoardEntry("pi", "10.0.0.2", "debian-12"))
+    assert inventory.entries() == {"pi": BoardEntry("pi", "10.0.0.2", "debian-12")}
 
 
 def test_a_forgotten_board_is_gone():
-    inventory.add(Entry("pi", "10.0.0.1", "debian-12"))
+    inventory.add(BoardEntry("pi", "10.0.0.1", "debian-12"))
     inventory.remove("pi")
     assert inventory.entries() == {}
     with pytest.raises(BoardUnknown, match="'pi'"):
@@ -45,7 +45,7 @@ def test_a_forgotten_board_is_gone():
 @pytest.mark.parametrize("name", ["", "a b", "-x", "a/b", "a@b", "ü", "a\nb"])
 def test_a_name_that_would_be_trouble_is_not_taken(name):
     with pytest.raises(InventoryError, match="cannot name a board"):
-        inventory.add(Entry(name, "10.0.0.1", "debian-12"))
+        inventory.add(BoardEntry(name, "10.0.0.1", "debian-12"))
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_file_that_is_no_text_is_named(config):
         inventory.entries()
 
 
-def test_a_folder_in_the_files_place_is_named(config):
+def test_a_dir_in_the_files_place_is_named(config):
     (config / "boards.toml").mkdir()
     with pytest.raises(InventoryError, match="Is a directory"):
         inventory.entries()
@@ -88,7 +88,7 @@ def test_a_board_nobody_knows_is_unknown():
 
 
 def test_a_board_of_the_users_own_may_be_this_machine():
-    inventory.add(Entry("mine", "local", "debian-12"))
+    inventory.add(BoardEntry("mine", "local", "debian-12"))
     with labkit.open_board("mine") as board:
         assert board.address == "this machine"
         assert board.platform == "debian-12"

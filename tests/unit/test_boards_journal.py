@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from labkit.boards.journal import Entry, _account, _begun
+from labkit.tuning.journal import Entry, _account, _begun
 
 
 def entry(by):

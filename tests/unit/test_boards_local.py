@@ -10,7 +10,13 @@ import pytest
 import labkit
 from labkit.boards import Board
 from labkit.boards.local import LocalTransport
-from labkit.errors import CommandFailed, CommandTimeout, FileTrouble, NotArm64, NotVirtual
+from labkit.errors import (
+    CommandFailed,
+    CommandTimeout,
+    NotVirtual,
+    RemoteFileError,
+    UnsupportedArchitecture,
+)
 
 
 @pytest.fixture
@@ -105,9 +111,9 @@ def test_files_are_read_and_written(here, tmp_path):
     here.write(path, "it's\n")
     assert here.read(path) == "it's\n"
     assert here.read_many([path, f"{path}.none"]) == {path: "it's\n"}
-    with pytest.raises(FileTrouble, match="No such file or directory"):
+    with pytest.raises(RemoteFileError, match="No such file or directory"):
         here.read(f"{path}.none")
-    with pytest.raises(FileTrouble, match="No space left on device"):
+    with pytest.raises(RemoteFileError, match="No space left on device"):
         here.write("/dev/full", "x")
 
 
@@ -124,9 +130,9 @@ def test_a_file_is_put_with_its_mode_and_only_once(here, tmp_path):
 def test_a_file_that_cannot_be_copied_leaves_nothing(here, tmp_path):
     (tmp_path / "source").write_text("x")
     (tmp_path / "in the way").mkdir()
-    with pytest.raises(FileTrouble, match="cannot be copied"):
+    with pytest.raises(RemoteFileError, match="cannot be copied"):
         here.put(tmp_path / "source", str(tmp_path / "in the way"))
-    with pytest.raises(FileTrouble, match="No such file"):
+    with pytest.raises(RemoteFileError, match="No such file"):
         here.get(str(tmp_path / "none"), tmp_path / "back")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in the way", "source"]
 
@@ -138,17 +144,19 @@ def test_a_real_machine_is_never_reset(here):
 
 @pytest.mark.skipif(os.uname().machine in ("aarch64", "arm64"), reason="this machine is arm64")
 def test_a_machine_of_another_kind_is_not_taken_for_a_board(here):
-    with pytest.raises(NotArm64, match=r"here is a \w+ machine.*labkit board up debian-12"):
+    with pytest.raises(
+        UnsupportedArchitecture, match=r"here is a \w+ machine.*labkit board up debian-12"
+    ):
         _ = here.facts
 
 
 def test_output_is_heard_as_it_comes_and_is_in_the_result_too(here):
     heard = []
 
-    def hear(out, err):
+    def on_output(out, err):
         heard.append((time.monotonic(), out, err))
 
-    result = here.run("echo one; sleep 0.6; echo two >&2", hear=hear)
+    result = here.run("echo one; sleep 0.6; echo two >&2", on_output=on_output)
     assert [piece[1:] for piece in heard] == [(b"one\n", b""), (b"", b"two\n")]
     assert heard[1][0] - heard[0][0] > 0.4
     assert (result.stdout, result.stderr) == ("one\n", "two\n")
@@ -158,10 +166,10 @@ def test_output_is_heard_as_it_comes_and_is_in_the_result_too(here):
 def test_what_the_hearer_raises_ends_the_command_and_comes_out(here, kind, eventually, ended):
     heard = []
 
-    def hear(out, err):
+    def on_output(out, err):
         heard.append(out)
         raise kind("enough")
 
     with pytest.raises(kind, match="enough"):
-        here.run("echo $$; exec sleep 300", hear=hear)
+        here.run("echo $$; exec sleep 300", on_output=on_output)
     eventually(lambda: ended(heard[0]))

@@ -6,7 +6,7 @@ import nbformat
 import pytest
 
 from labkit.claims import section
-from labkit.claims.coverage import judged_ids, missing, notebooks_of, sections_of, strays
+from labkit.claims.coverage import judged_ids, missing, notebooks_of, sections_of, unexpected
 from labkit.errors import ClaimError
 
 
@@ -63,13 +63,13 @@ def test_what_is_missing(tmp_path):
 
 def test_strays(tmp_path):
     calls = [f'claims.judge("{claim_id}", b)' for claim_id in ("c2.1-01", "c2.2-01", "c2.2-99")]
-    assert strays(_notebook(tmp_path / "2.2-x.ipynb", *calls)) == [
+    assert unexpected(_notebook(tmp_path / "2.2-x.ipynb", *calls)) == [
         "c2.1-01 belongs to section 2.1",
         "c2.2-99 is not in the table",
     ]
     start = _notebook(tmp_path / "00-start-here.ipynb", 'claims.judge("c0-01", b)')
-    assert strays(start) == ["c0-01 belongs to section 0"]
-    assert strays(_notebook(tmp_path / "00-start-here.ipynb", "print(1)")) == []
+    assert unexpected(start) == ["c0-01 belongs to section 0"]
+    assert unexpected(_notebook(tmp_path / "00-start-here.ipynb", "print(1)")) == []
 
 
 @pytest.mark.parametrize("call", ["judge(claim_id, board)", "judge(7)", "judge(*a)", "judge(**a)"])

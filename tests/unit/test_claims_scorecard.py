@@ -43,7 +43,7 @@ def test_the_sentence_counts():
     assert card.summary == (
         "Of 6 statements the board confirms 1, contradicts 1, finds 1 partly right, "
         "cannot test 1; documents find 1 partly right; 1 is not judged yet. "
-        "Judged on debian-12 (emulated)."
+        "Subject on debian-12 (emulated)."
     )
     claims.judge("c1.1-06", BOARD, holds=False, evidence="undefined: atomic.MemBarrier")
     assert claims.score_card("1.1").complete

@@ -8,7 +8,7 @@ import pytest
 
 from labkit import claims
 from labkit.claims import ledger
-from labkit.claims.verdict import agreeing, one_line, prose
+from labkit.claims.verdict import compatible_outcomes, one_line, prose
 from labkit.errors import ClaimError
 
 # One claim of each standing.
@@ -75,7 +75,7 @@ def test_not_being_able_to_test_never_contradicts(standing):
     verdict = claims.judge(STANDINGS[standing], Stand(), needs="a real Raspberry Pi 5")
     assert (verdict.outcome, verdict.agrees) == ("not testable here", True)
     assert verdict.grounds == "It needs a real Raspberry Pi 5."
-    assert "not testable here" in agreeing(standing)
+    assert "not testable here" in compatible_outcomes(standing)
 
 
 def test_a_verdict_carries_its_circumstances():

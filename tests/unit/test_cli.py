@@ -81,7 +81,7 @@ def test_what_stands_in_the_way_is_one_line_and_exit_code_3(labkit, words, said)
 
 
 @pytest.mark.parametrize("name", [".", "..", "debian-12@..", "/"])
-def test_a_name_that_leads_out_of_the_machines_folder_removes_nothing(labkit, tmp_path, name):
+def test_a_name_that_leads_out_of_the_machines_dir_removes_nothing(labkit, tmp_path, name):
     kept = tmp_path / "cache" / "machines" / "debian-12" / "disk"
     kept.parent.mkdir(parents=True)
     kept.touch()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from labkit.platforms.configtxt import ConfigTxt, known_keys
+from labkit.raspberrypi.configtxt import ConfigTxt, known_keys
 
 TEXT = """\
 # clocks of mine

@@ -8,7 +8,7 @@ import pytest
 from labkit import platforms
 from labkit.errors import BootFailed, VirtualError
 from labkit.virtual import cores, firmware
-from labkit.virtual.firmware import decide, decide_for, imprint
+from labkit.virtual.firmware import boot_config_from_disk, decide, fingerprint
 
 PI = platforms.get("raspberry-pi-5").virtual
 
@@ -16,8 +16,8 @@ PI = platforms.get("raspberry-pi-5").virtual
 def test_a_new_disk_gives_a_pi_5_as_it_comes(tmp_path):
     disk = tmp_path / "firmware.img"
     firmware.new_disk(disk)
-    boot = decide_for(disk)
-    assert boot == decide_for(None)
+    boot = boot_config_from_disk(disk)
+    assert boot == boot_config_from_disk(None)
     assert b"BOOTFS" not in disk.read_bytes()
     assert disk.read_bytes().count(b"bootfs     ") == 2, "in the boot sector and in the root folder"
     assert (boot.megahertz[0], boot.megahertz[-1], len(boot.megahertz)) == (1500, 2400, 10)
@@ -61,7 +61,7 @@ def test_the_memory_controller_is_off_until_the_command_line_asks_for_it():
 
 
 def test_a_console_and_an_end_after_a_panic_are_there_whatever_the_file_says():
-    usual = decide_for(None).command_line.split()
+    usual = boot_config_from_disk(None).command_line.split()
     for needed in ("console=ttyAMA0", "panic=-1"):
         assert usual.count(needed) == 1
         assert decide("", "quiet console=tty1").command_line.split().count(needed) == 1
@@ -76,12 +76,12 @@ def test_a_file_full_of_nuls_is_an_empty_one():
 def test_a_snapshot_is_told_apart_by_clocks_by_command_line_and_by_the_files_as_they_ship(
     monkeypatch,
 ):
-    usual = imprint(PI, decide("", ""))
-    assert usual == imprint(PI, decide("# a comment", ""))
-    assert usual != imprint(PI, decide("arm_freq=1600", ""))
-    assert usual != imprint(PI, decide("", "quiet"))
+    usual = fingerprint(PI, decide("", ""))
+    assert usual == fingerprint(PI, decide("# a comment", ""))
+    assert usual != fingerprint(PI, decide("arm_freq=1600", ""))
+    assert usual != fingerprint(PI, decide("", "quiet"))
     monkeypatch.setattr(firmware, "_shipped", lambda name: "# written anew\n")
-    assert usual != imprint(PI, decide("", ""))
+    assert usual != fingerprint(PI, decide("", ""))
 
 
 def test_a_core_is_refused_only_with_a_kernel_whose_pages_it_lacks():
@@ -98,11 +98,11 @@ def test_a_disk_without_the_files_starts_with_what_a_pi_5_has_by_itself(tmp_path
     firmware.new_disk(disk)
     words = ["mdel", "-i", str(disk), "::config.txt", "::cmdline.txt"]
     subprocess.run(words, check=True)
-    assert decide_for(disk).megahertz == decide_for(None).megahertz
+    assert boot_config_from_disk(disk).megahertz == boot_config_from_disk(None).megahertz
 
 
 def test_a_disk_that_is_none_is_said_so(tmp_path):
     disk = tmp_path / "firmware.img"
     disk.write_bytes(b"no disk at all" * 1000)
     with pytest.raises(BootFailed, match="cannot read"):
-        decide_for(disk)
+        boot_config_from_disk(disk)

@@ -6,8 +6,8 @@ import subprocess
 import pytest
 
 from labkit.errors import ToolchainError
-from labkit.golang import bootstrap
-from labkit.golang.toolchain import Toolchain, toolchain
+from labkit.golang.dist import bootstrap
+from labkit.golang.toolchains.local import Toolchain, toolchain
 
 OWN = toolchain()
 """The guide's own Go, which the requirements bring."""
@@ -30,26 +30,26 @@ def stamps(root):
     ("version", "needed"), [("1.21.13", "1.17.13"), ("1.22.10", "1.20.6"), (None, "1.24.6")]
 )
 def test_a_source_tree_states_the_go_it_needs(version, needed):
-    assert bootstrap.bootstrap_needed(toolchain(version).root) == needed
+    assert bootstrap.required_bootstrap(toolchain(version).root) == needed
 
 
-def test_a_folder_without_sources_states_nothing(tmp_path):
+def test_a_dir_without_sources_states_nothing(tmp_path):
     with pytest.raises(ToolchainError, match=r"has no src/make\.bash; expected a tree of Go's"):
-        bootstrap.bootstrap_needed(tmp_path)
+        bootstrap.required_bootstrap(tmp_path)
 
 
 def test_a_tree_from_before_the_rule_is_named_as_such(tree):
     script = tree / "src/make.bash"
     script.write_text(script.read_text().replace("bootgo=", "# bootgo="))
     with pytest.raises(ToolchainError, match="does not say which Go it needs"):
-        bootstrap.bootstrap_needed(tree)
+        bootstrap.required_bootstrap(tree)
 
 
 def test_a_tree_that_contradicts_itself_is_not_believed(tree):
     stop = tree / "src/cmd/dist/notgo124.go"
     stop.rename(stop.with_name("notgo122.go"))
     with pytest.raises(ToolchainError, match="needs Go 1.24.6, cmd/dist has notgo122"):
-        bootstrap.bootstrap_needed(tree)
+        bootstrap.required_bootstrap(tree)
 
 
 def test_versions_are_ordered_as_go_orders_them(tmp_path):
@@ -98,7 +98,7 @@ def test_the_oldest_go_that_is_enough_is_chosen(tree):
     ],
 )
 def test_a_go_too_old_is_refused_in_gos_own_words(old, said):
-    attempt = bootstrap.try_bootstrap(OWN, toolchain(old))
+    attempt = bootstrap.probe_bootstrap(OWN, toolchain(old))
     assert not attempt.ok
     assert attempt.said == said
     assert str(attempt) == f"Go {OWN.version} refuses Go {old}: {said}"
@@ -106,7 +106,7 @@ def test_a_go_too_old_is_refused_in_gos_own_words(old, said):
 
 @pytest.mark.slow
 def test_cmd_dist_itself_refuses_a_go_of_the_right_minor_version_but_too_early():
-    attempt = bootstrap.try_bootstrap(OWN, toolchain("1.24.3"))
+    attempt = bootstrap.probe_bootstrap(OWN, toolchain("1.24.3"))
     assert not attempt.ok
     assert attempt.said == (
         "go1.24.3 does not meet the minimum bootstrap requirement of go1.24.6 or later"
@@ -118,7 +118,7 @@ def test_a_go_new_enough_begins_and_the_sources_stay_untouched():
     target = toolchain("1.21.13")
     before = stamps(target.root)
     for _ in range(2):  # the second time cmd/dist is there already
-        attempt = bootstrap.try_bootstrap(target, toolchain("1.22.10"))
+        attempt = bootstrap.probe_bootstrap(target, toolchain("1.22.10"))
         assert attempt.ok
         assert attempt.said == "Building Go toolchain1 using Go 1.22.10."
     assert stamps(target.root) == before
@@ -128,7 +128,7 @@ def test_a_go_new_enough_begins_and_the_sources_stay_untouched():
 def test_a_damaged_tree_is_not_taken_for_a_refusal(tree):
     shutil.copytree(OWN.root / "src/cmd/dist", tree / "src/cmd/dist", dirs_exist_ok=True)
     with pytest.raises(ToolchainError, match=r"cmd/dist of Go 0.0.1 cannot run: .*VERSION"):
-        bootstrap.try_bootstrap(Toolchain("0.0.1", OWN.arch, tree), OWN)
+        bootstrap.probe_bootstrap(Toolchain("0.0.1", OWN.arch, tree), OWN)
 
 
 @pytest.mark.slow
@@ -163,4 +163,4 @@ def test_make_bash_says_what_the_attempt_said(tmp_path):
         check=False,
     )
     assert done.returncode
-    assert bootstrap.try_bootstrap(OWN, old).said in done.stderr
+    assert bootstrap.probe_bootstrap(OWN, old).said in done.stderr

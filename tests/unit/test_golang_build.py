@@ -9,9 +9,10 @@ import pytest
 
 from labkit.boards import Board
 from labkit.boards.local import LocalTransport
-from labkit.boards.places import cache_folder
 from labkit.errors import BinaryError, BuildFailed, GoError
-from labkit.golang import Binary, build, run_on, toolchain, vet
+from labkit.golang import Binary, run_on, toolchain, vet
+from labkit.golang.program import build
+from labkit.paths import cache_dir
 
 NOTHING = "package main\n\nfunc main() {}\n"
 BROKEN = 'package main\n\nfunc main() {\n\tvar n int = "three"\n\tundefined()\n}\n'
@@ -26,7 +27,7 @@ ADD = {
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     """A cache of the test's own, but for the compiler's: the standard library is in there."""
-    compiled = os.environ.get("GOCACHE") or str(cache_folder() / "go-build")
+    compiled = os.environ.get("GOCACHE") or str(cache_dir() / "go-build")
     monkeypatch.setenv("GOCACHE", compiled)
     monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache" / "go"
@@ -42,11 +43,11 @@ def left(cache):
     return sorted(path.name for path in cache.iterdir()) if cache.exists() else []
 
 
-def write(folder, **texts):
-    folder.mkdir()
+def write(directory, **texts):
+    directory.mkdir()
     for name, text in texts.items():
-        (folder / name.replace("_", ".")).write_text(text)
-    return folder
+        (directory / name.replace("_", ".")).write_text(text)
+    return directory
 
 
 def test_a_program_is_for_arm64_linux_and_static(cache):
@@ -82,7 +83,7 @@ def test_two_places_of_one_go_share_what_names_no_place_and_only_that(cache, tmp
     first = {trimmed: build(NOTHING, trimpath=trimmed) for trimmed in (True, False)}
     moved = tmp_path / "another-clone" / "go"
     shutil.copytree(here.root, moved, symlinks=True)
-    module = sys.modules["labkit.golang.build"]
+    module = sys.modules["labkit.golang.program.build"]
     monkeypatch.setattr(module, "toolchain", lambda _: replace(here, root=moved))
     assert build(NOTHING, trimpath=True).path == first[True].path
     assert build(NOTHING, trimpath=False).path != first[False].path
@@ -109,32 +110,32 @@ def test_text_that_is_no_go_at_all_is_refused(cache):
         assert left(cache) == []
 
 
-def test_a_folder_is_built_where_it_stands_and_again_when_it_changed(cache, tmp_path):
-    folder = write(tmp_path / "mine", go_mod="module mine\n\ngo 1.21\n", main_go=NOTHING)
-    before = sorted(folder.iterdir())
-    first = build(folder)
-    assert sorted(folder.iterdir()) == before
-    assert build(folder).path == first.path
-    (folder / "main.go").write_text('package main\n\nfunc main() { println("x") }\n')
-    assert build(folder).path != first.path
+def test_a_dir_is_built_where_it_stands_and_again_when_it_changed(cache, tmp_path):
+    directory = write(tmp_path / "mine", go_mod="module mine\n\ngo 1.21\n", main_go=NOTHING)
+    before = sorted(directory.iterdir())
+    first = build(directory)
+    assert sorted(directory.iterdir()) == before
+    assert build(directory).path == first.path
+    (directory / "main.go").write_text('package main\n\nfunc main() { println("x") }\n')
+    assert build(directory).path != first.path
 
 
-def test_a_folder_that_needs_a_newer_go_is_refused_with_the_words(cache, tmp_path):
-    folder = write(tmp_path / "newer", go_mod="module newer\n\ngo 1.99\n", main_go=NOTHING)
+def test_a_dir_that_needs_a_newer_go_is_refused_with_the_words(cache, tmp_path):
+    directory = write(tmp_path / "newer", go_mod="module newer\n\ngo 1.99\n", main_go=NOTHING)
     with pytest.raises(BuildFailed, match=r"requires go >= 1\.99") as failed:
-        build(folder)
+        build(directory)
     assert "\n" not in str(failed.value)
-    assert 'version="1.99"' in failed.value.todo
+    assert 'version="1.99"' in failed.value.hint
     assert f"program for Go {toolchain().minor}" in failed.value.expected
     assert left(cache) == []
 
 
-def test_a_folder_that_is_not_there_or_has_no_go_in_it(cache, tmp_path):
+def test_a_dir_that_is_not_there_or_has_no_go_in_it(cache, tmp_path):
     with pytest.raises(GoError, match="there is no folder .*none"):
         build(tmp_path / "none")
-    folder = write(tmp_path / "empty", go_mod="module empty\n")
+    directory = write(tmp_path / "empty", go_mod="module empty\n")
     with pytest.raises(BuildFailed, match="no Go files"):
-        build(folder)
+        build(directory)
     assert left(cache) == []
 
 
@@ -144,7 +145,7 @@ def test_several_files_with_one_in_assembly(cache):
         build(ADD | {"add_arm64.s": "TEXT nonsense\n"})
 
 
-def test_files_may_lie_in_folders(cache):
+def test_files_may_lie_in_dirs(cache):
     files = {
         "main.go": 'package main\n\nimport "program/inner"\n\nfunc main() { inner.Hello() }\n',
         "inner/hello.go": "package inner\n\nfunc Hello() {}\n",
@@ -186,9 +187,9 @@ def test_vet_is_silent_where_it_does_not_compile(cache):
 
 
 def test_an_older_go_builds_and_says_so(cache, monkeypatch):
-    kept = cache_folder() / "toolchains"
+    kept = cache_dir() / "toolchains"
     monkeypatch.undo()
-    if not list((cache_folder() / "toolchains").glob("go1.21.13.*")):
+    if not list((cache_dir() / "toolchains").glob("go1.21.13.*")):
         pytest.skip("Go 1.21.13 has not been fetched: labkit go fetch 1.21.13")
     assert not kept.exists()
     assert build(NOTHING, version="1.21.13").go_version == "go1.21.13"

@@ -11,7 +11,7 @@ import pytest
 
 from labkit.errors import BuildFailed, GoError, ToolchainError
 from labkit.golang import Binary
-from labkit.golang.cell import _Printer
+from labkit.golang.program.magic import _Printer
 
 HELLO = 'package main\n\nfunc main() {\n\tprintln("hello")\n}\n'
 
@@ -109,13 +109,13 @@ class Outputs:
 
 def test_no_stream_cuts_a_line_of_the_other_and_pieces_are_one_output(monkeypatch):
     outputs = Outputs(monkeypatch)
-    with _Printer() as hear:
-        hear(b"", b"one 2")
-        hear(b"four\n", b"")
-        hear(b"", b" three\nfi")
-        hear(b"six\n", b"ve\n")
-        hear("sev\u00e9n".encode()[:4], b"")
-        hear("sev\u00e9n".encode()[4:], b"eight")
+    with _Printer() as on_output:
+        on_output(b"", b"one 2")
+        on_output(b"four\n", b"")
+        on_output(b"", b" three\nfi")
+        on_output(b"six\n", b"ve\n")
+        on_output("sev\u00e9n".encode()[:4], b"")
+        on_output("sev\u00e9n".encode()[4:], b"eight")
     sys.stderr.flush()
     assert outputs.shown == [
         ("stderr", "one 2 three\nfive\n"),

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from labkit.errors import BinaryError
-from labkit.golang import build, toolchain
-from labkit.golang.code_comparison import compare
-from labkit.golang.disassembly import disassemble, function_symbols, listings
-from labkit.golang.elf import open_elf
+from labkit.golang import toolchain
+from labkit.golang.analysis.diff import compare
+from labkit.golang.analysis.disassembly import disassemble, function_symbols, iter_functions
+from labkit.golang.analysis.elf import open_elf
+from labkit.golang.program import build
 
 PROGRAM = """package main
 
@@ -149,12 +150,12 @@ def test_code_and_data_that_move_are_no_change(program):
     assert "main.condition" not in set(frame.function)
 
 
-def test_another_folder_without_trimpath_is_no_change(program, tmp_path):
-    folder = tmp_path / "quite" / "another"
-    folder.mkdir(parents=True)
-    (folder / "main.go").write_text(PROGRAM)
-    (folder / "go.mod").write_text(f"module program\n\ngo {toolchain().minor}\n")
-    made = build(folder, name="program", trimpath=False)
+def test_another_dir_without_trimpath_is_no_change(program, tmp_path):
+    directory = tmp_path / "quite" / "another"
+    directory.mkdir(parents=True)
+    (directory / "main.go").write_text(PROGRAM)
+    (directory / "go.mod").write_text(f"module program\n\ngo {toolchain().minor}\n")
+    made = build(directory, name="program", trimpath=False)
     assert made.path.read_bytes() != program.path.read_bytes()
     result = compare(program, made)
     assert result.identical
@@ -196,7 +197,7 @@ def test_any_changed_bit_of_an_instruction_is_found_and_nothing_else(program, tm
     chance = random.Random(7)
     kinds = {"cmp", "sub", "movk", "b.ls", "b.ne", "b.eq", "cbz", "cbnz", "tbz", "bl", "mul"}
     words, names = {}, set()
-    for listing in listings(program):
+    for listing in iter_functions(program):
         able = [each for each in listing.instructions if each.mnemonic in kinds]
         if able:
             each = chance.choice(able)
@@ -235,7 +236,7 @@ def test_a_stripped_program_is_told_on_either_side(program):
             compare(*pair)
 
 
-def _patched(path, folder, words):
+def _patched(path, directory, words):
     """A copy of a program with other words at some addresses."""
     with open_elf(path) as elf:
         text = elf.get_section_by_name(".text")
@@ -243,7 +244,7 @@ def _patched(path, folder, words):
     content = bytearray(Path(path).read_bytes())
     for address, word in words.items():
         struct.pack_into("<I", content, address + offset, word)
-    copy = folder / "patched"
+    copy = directory / "patched"
     copy.write_bytes(content)
     return copy
 

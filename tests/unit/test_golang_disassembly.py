@@ -6,11 +6,11 @@ from collections import Counter
 
 import pytest
 
-from labkit.errors import BinaryError, ProgramMissing
-from labkit.golang import build
-from labkit.golang.census import CLASSES, census, instruction_class
-from labkit.golang.disassembly import Instruction, disassemble, labels, listings
-from labkit.golang.elf import symbols
+from labkit.errors import BinaryError, ToolNotFound
+from labkit.golang.analysis.disassembly import Instruction, disassemble, iter_functions, labels
+from labkit.golang.analysis.elf import symbols
+from labkit.golang.analysis.mix import CLASSES, census, instruction_class
+from labkit.golang.program import build
 
 PROGRAM = """package main
 
@@ -151,7 +151,7 @@ def test_lse_atomics_have_names(program):
 
 def test_all_functions_are_those_of_the_symbol_table_with_the_same_code(program):
     table = symbols(program).query("kind == 'FUNC' and size > 4")
-    by_name = {each.name: each for each in listings(program)}
+    by_name = {each.name: each for each in iter_functions(program)}
     assert set(table.name) == set(by_name)
     for name in ("main.Sum", "runtime.mallocgc", "runtime.memmove", "fmt.Fprintln"):
         assert disassemble(program, name) == by_name[name]
@@ -182,7 +182,7 @@ def test_a_file_without_arm64_code_or_names_is_told(ask, tmp_path):
 
 def test_without_objdump_the_way_to_get_it_is_said(program, monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(ProgramMissing, match="aarch64-linux-gnu-objdump"):
+    with pytest.raises(ToolNotFound, match="aarch64-linux-gnu-objdump"):
         disassemble(program, "main.Add")
 
 
@@ -214,7 +214,7 @@ def test_code_that_uses_sve_keeps_its_count(pools, counted):
 
 
 def test_the_census_counts_each_instruction_once(program, counted):
-    mnemonics = Counter(word for each in listings(program) for word in each.mnemonics)
+    mnemonics = Counter(word for each in iter_functions(program) for word in each.mnemonics)
     assert counted.groupby("mnemonic")["count"].sum().to_dict() == mnemonics
     assert set(counted["class"]) <= set(CLASSES)
     assert counted["count"].is_monotonic_decreasing

@@ -17,12 +17,12 @@ from pathlib import Path
 
 import pytest
 
-from labkit.boards.places import cache_folder
-from labkit.errors import GoFailed, NoSpace, ProgramMissing, ToolchainError
-from labkit.golang import makebash
-from labkit.golang.distribution import Distribution, build_distribution
-from labkit.golang.published import compare_distribution
-from labkit.golang.toolchain import toolchain
+from labkit.errors import DiskFull, GoCommandFailed, ToolchainError, ToolNotFound
+from labkit.golang.dist import makebash
+from labkit.golang.dist.compare import compare_distribution
+from labkit.golang.dist.distribution import Distribution, build_distribution
+from labkit.golang.toolchains.local import toolchain
+from labkit.paths import cache_dir
 
 OWN = toolchain()
 
@@ -38,14 +38,14 @@ def pack(path, files):
             tar.addfile(member, io.BytesIO(text.encode()))
 
 
-def put(folder, archive=BUILT, sources=SOURCES, version="1.2.3"):
+def put(directory, archive=BUILT, sources=SOURCES, version="1.2.3"):
     """A finished distribution with these files."""
-    folder.mkdir(parents=True)
-    made = Distribution(folder, version, "linux", "arm64", "1.2.2", 372.5)
+    directory.mkdir(parents=True)
+    made = Distribution(directory, version, "linux", "arm64", "1.2.2", 372.5)
     pack(made.archive, archive)
     pack(made.sources, sources)
     said = {name: value for name, value in vars(made).items() if name != "folder"}
-    (folder / "distribution.json").write_text(json.dumps(said))
+    (directory / "distribution.json").write_text(json.dumps(said))
     return made
 
 
@@ -71,10 +71,10 @@ def there(tmp_path):
 @pytest.fixture
 def shelf(tmp_path, monkeypatch):
     """Where distributions lie, in a cache that has only the toolchains of the true one."""
-    monkeypatch.setenv("GOCACHE", str(cache_folder() / "go-build"))
+    monkeypatch.setenv("GOCACHE", str(cache_dir() / "go-build"))
     cache = tmp_path / "cache"
     cache.mkdir()
-    (cache / "toolchains").symlink_to(cache_folder() / "toolchains")
+    (cache / "toolchains").symlink_to(cache_dir() / "toolchains")
     monkeypatch.setenv("LABKIT_CACHE", str(cache))
     return cache / "distributions"
 
@@ -171,15 +171,15 @@ def test_a_bootstrap_too_old_is_refused_before_anything_is_copied(shelf):
 
 def test_a_full_disk_is_said_before_the_build(shelf, monkeypatch):
     monkeypatch.setattr(makebash, "SPACE", 1 << 60)
-    with pytest.raises(NoSpace, match="MiB free; expected .* to build Go in"):
+    with pytest.raises(DiskFull, match="MiB free; expected .* to build Go in"):
         build_distribution(OWN.version, bootstrap=OWN.version)
     assert left(shelf) == []
 
 
 def test_a_machine_without_bash_is_told_so(shelf, monkeypatch):
     monkeypatch.setenv("PATH", str(shelf))
-    monkeypatch.setattr("labkit.programs.MORE_PATH", ())
-    with pytest.raises(ProgramMissing, match="bash not on this machine"):
+    monkeypatch.setattr("labkit.tools.EXTRA_PATH", ())
+    with pytest.raises(ToolNotFound, match="bash not on this machine"):
         build_distribution(OWN.version, bootstrap=OWN.version)
 
 
@@ -190,19 +190,21 @@ def test_a_processor_with_a_path_in_its_name_is_none(shelf):
 
 @pytest.mark.slow
 def test_where_make_bash_fails_its_words_are_kept_and_nothing_else(shelf):
-    with pytest.raises(GoFailed, match=r"make\.bash failed: .*unknown \$GOARCH pdp11") as failed:
+    with pytest.raises(
+        GoCommandFailed, match=r"make\.bash failed: .*unknown \$GOARCH pdp11"
+    ) as failed:
         build_distribution(OWN.version, goarch="pdp11", bootstrap=OWN.version)
     assert failed.value.said.startswith("Building Go cmd/dist using")
-    assert failed.value.said == Path(failed.value.todo.removeprefix("read ")).read_text()
+    assert failed.value.said == Path(failed.value.hint.removeprefix("read ")).read_text()
     assert left(shelf) == []
 
 
-def works_in(folder):
+def works_in(directory):
     """The processes of this machine that work in a folder."""
     found = []
     for cwd in Path("/proc").glob("[0-9]*/cwd"):
         try:
-            if str(cwd.readlink()).startswith(str(folder)):
+            if str(cwd.readlink()).startswith(str(directory)):
                 found.append(int(cwd.parent.name))
         except OSError:
             continue

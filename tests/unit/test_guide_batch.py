@@ -51,7 +51,7 @@ def machine(tmp_path, monkeypatch):
             return None
         return StandInBoard(name, LocalTransport(), platform="debian-12", machine=made[name])
 
-    monkeypatch.setattr("labkit.boards.opener._maker", make)
+    monkeypatch.setattr("labkit.session._maker", make)
     monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     return machine
@@ -100,26 +100,26 @@ def test_a_run(tmp_path, write, machine):
         report=told.append,
     )
     well, wrong = summary.rows
-    folder = results / "debian-12"
+    directory = results / "debian-12"
 
     assert (well.outcome, well.cells, well.verdicts) == ("passed", 4, {"fails": 1})
     assert f"debian-12 '' 7 {tmp_path / 'notebooks/01'}" in outputs(
-        folder / "01/1.0-all-well.ipynb"
+        directory / "01/1.0-all-well.ipynb"
     )
-    assert (folder / "01/1.0-all-well.verdicts.jsonl").exists()
+    assert (directory / "01/1.0-all-well.verdicts.jsonl").exists()
 
     assert (wrong.outcome, wrong.cells, wrong.verdicts) == ("failed", 3, {})
     assert wrong.message.startswith("In [3] ZeroDivisionError: division by zero")
-    assert (folder / "01/1.1-raises.ipynb").exists()
+    assert (directory / "01/1.1-raises.ipynb").exists()
 
     assert (summary.exit_code, summary.emulated, summary.kernel) == (1, True, "6.1.0")
-    assert (folder / "summary.md").exists()
+    assert (directory / "summary.md").exists()
     assert machine.resets == 2, "once before each"
     assert [(p.number, p.cell, p.cells) for p in told if not p.row][:3] == [
         *((1, 0, 0), (1, 1, 4), (1, 2, 4)),
     ]
     assert [p.row for p in told if p.row] == [well, wrong]
-    assert not [path for path in folder.rglob(".*") if path.is_file()]
+    assert not [path for path in directory.rglob(".*") if path.is_file()]
 
 
 def test_fail_fast(write):
@@ -194,7 +194,7 @@ class TestBeforeAnythingRuns:
             GuideError, match=r"a raspberry-pi-5; expected debian-12\. Next: --plat"
         ):
             run([write("a")], "debian-12", "raspberry-pi-5@two")
-        inventory.add(inventory.Entry("mine", "10.0.0.1", "raspberry-pi-5"))
+        inventory.add(inventory.BoardEntry("mine", "10.0.0.1", "raspberry-pi-5"))
         try:
             with pytest.raises(GuideError, match="mine is a raspberry-pi-5"):
                 run([write("a")], "debian-12", "mine")
@@ -219,16 +219,16 @@ class TestBeforeAnythingRuns:
         with pytest.raises(GuideError, match="would overwrite"):
             run([Notebook(notebook.path, "a")], "debian-12", results=tmp_path / "notebooks")
 
-    def test_a_results_folder_that_is_a_file(self, tmp_path, write):
+    def test_a_results_dir_that_is_a_file(self, tmp_path, write):
         (tmp_path / "results").touch()
         with pytest.raises(GuideError, match=r"cannot be made.*--results"):
             run([write("a")], "debian-12")
 
     def test_a_second_run_on_the_same_board(self, write):
-        from labkit.guide.reservation import reserved
+        from labkit.guide.reservation import acquire_board
 
         with (
-            reserved("debian-12", keep=True),
+            acquire_board("debian-12", keep=True),
             pytest.raises(GuideError, match="another labkit run uses the board debian-12"),
         ):
             run([write("a")], "debian-12")
@@ -238,7 +238,7 @@ INTERRUPTED = """
 import sys
 sys.path.insert(0, {tests!r})
 import pathlib, test_guide_batch as here
-from labkit.boards import opener
+from labkit import session as opener
 from labkit.boards.local import LocalTransport
 from labkit.guide import run_guide
 opener._maker = lambda name: here.StandInBoard(
@@ -272,10 +272,10 @@ def test_ctrl_c_leaves_a_summary_and_no_kernel(tmp_path, write, eventually, time
     assert "Traceback" not in err
     assert "1 stopped, 1 skipped" in out
     eventually(lambda: not alive(int(pid.read_text())))
-    folder = tmp_path / "results/debian-12"
-    assert "stopped" in (folder / "summary.md").read_text()
-    assert "begun" in outputs(folder / "a.ipynb")
-    assert "Ctrl-C stopped the run here." in (folder / "a.ipynb").read_text()
+    directory = tmp_path / "results/debian-12"
+    assert "stopped" in (directory / "summary.md").read_text()
+    assert "begun" in outputs(directory / "a.ipynb")
+    assert "Ctrl-C stopped the run here." in (directory / "a.ipynb").read_text()
     if times == 1:
         assert (tmp_path / "notebooks/undone").exists(), "the cell could not clean up"
 

@@ -3,7 +3,7 @@
 import pytest
 
 from labkit.errors import GuideError
-from labkit.guide import find, notebooks_folder, resolve
+from labkit.guide import find, notebooks_dir, resolve
 
 NAMES = (
     "00-start-here",
@@ -37,7 +37,7 @@ def test_all_are_found_by_path_without_checkpoints():
 @pytest.mark.parametrize("below", ["notebooks", "notebooks/01-atomics"])
 def test_the_guide_is_found_from_below(guide, monkeypatch, below):
     monkeypatch.chdir(guide / below)
-    assert notebooks_folder() == guide / "notebooks"
+    assert notebooks_dir() == guide / "notebooks"
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_another_kind_of_file_is_no_notebook(guide):
         resolve(["notes.txt"])
 
 
-def test_an_empty_folder(guide):
+def test_an_empty_dir(guide):
     (guide / "empty").mkdir()
     with pytest.raises(GuideError, match="no notebook in"):
         resolve(["empty"])

@@ -24,8 +24,8 @@ def notebook(tmp_path):
     return write(tmp_path, "one", CELL)
 
 
-def write(folder, name, source, tag="parameters"):
-    path = folder / f"{name}.ipynb"
+def write(directory, name, source, tag="parameters"):
+    path = directory / f"{name}.ipynb"
     cell = v4.new_code_cell(source, metadata={"tags": [tag]})
     path.write_text(v4.writes_json(v4.new_notebook(cells=[v4.new_markdown_cell("# T"), cell])))
     return Notebook(path, name)

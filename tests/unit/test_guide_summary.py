@@ -13,9 +13,9 @@ STOPPED = Row("01/1.2-counters", "stopped", 2, 1.0, {}, "Ctrl-C")
 SKIPPED = Row("01/1.3-locks", "skipped")
 
 
-def summary(folder, *rows):
+def summary(directory, *rows):
     return Summary(
-        "debian-12", "pi", True, "6.1.0", "0.1.0", "2026-11-24T18:00:00+00:00", folder, rows
+        "debian-12", "pi", True, "6.1.0", "0.1.0", "2026-11-24T18:00:00+00:00", directory, rows
     )
 
 
@@ -59,7 +59,7 @@ def test_no_half_file_is_left(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["summary.csv", "summary.md"]
 
 
-def test_a_folder_that_is_gone(tmp_path):
+def test_a_dir_that_is_gone(tmp_path):
     with pytest.raises(GuideError, match=r"summary.md cannot be written.*--results"):
         summary(tmp_path / "gone", PASSED).write()
 

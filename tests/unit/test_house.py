@@ -10,8 +10,8 @@ import pytest
 
 import labkit
 from labkit import errors
-from labkit.golang.disassembly import OBJDUMP
-from labkit.virtual import programs
+from labkit.golang.analysis.disassembly import OBJDUMP
+from labkit.virtual import tools as programs
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,7 +24,7 @@ def test_the_drawing_of_the_error_tree_shows_every_error_and_no_other():
 
 
 def test_an_error_is_one_line_of_what_was_found_what_was_expected_and_what_to_type():
-    error = errors.BoardError("no answer", expected="one", todo="labkit doctor")
+    error = errors.BoardError("no answer", expected="one", hint="labkit doctor")
     assert str(error) == "no answer; expected one. Next: labkit doctor"
     assert isinstance(error, errors.LabError)
 

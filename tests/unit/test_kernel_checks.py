@@ -167,7 +167,7 @@ SOMEBODY = Facts(
     memory=2**30,
     cgroup_controllers=(),
     uid=0,
-    cache_folder="/home/somebody/.cache/labkit-board",
+    cache_dir="/home/somebody/.cache/labkit-board",
     emulated=True,
 )
 EXCERPT = Path(__file__).parent / "data" / "config-6.1.0-56-arm64.excerpt"
@@ -178,7 +178,7 @@ class WithConfig(LocalTransport):
 
     trips = 0
 
-    def run(self, command, *, timeout, stdin=b"", hear=None):
+    def run(self, command, *, timeout, stdin=b"", on_output=None):
         self.trips += 1
         for path, instead in (
             ("/boot/config-$release", str(EXCERPT)),

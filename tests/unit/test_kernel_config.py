@@ -28,7 +28,7 @@ SOMEBODY = Facts(
     memory=2**30,
     cgroup_controllers=(),
     uid=0,
-    cache_folder="/home/somebody/.cache/labkit-board",
+    cache_dir="/home/somebody/.cache/labkit-board",
     emulated=True,
 )
 
@@ -42,10 +42,10 @@ class Elsewhere(LocalTransport):
     def __init__(self, root: Path) -> None:
         self.root = root
         self.trips = 0
-        for folder in ("bin", "proc", "boot"):
-            (root / folder).mkdir()
+        for directory in ("bin", "proc", "boot"):
+            (root / directory).mkdir()
 
-    def run(self, command, *, timeout, stdin=b"", hear=None):
+    def run(self, command, *, timeout, stdin=b"", on_output=None):
         self.trips += 1
         for path in ("/proc/config.gz", "/boot/config-", "/usr/lib/modules/"):
             command = command.replace(path, f"{self.root}{path}")
@@ -276,7 +276,7 @@ def test_without_the_right_to_load_the_module_boot_serves(board, elsewhere, sudo
         read_config(board)
 
 
-def test_the_module_folder_comes_last(board, elsewhere):
+def test_the_module_dir_comes_last(board, elsewhere):
     modules = elsewhere.root / "usr/lib/modules/6.1.0-56-arm64"
     modules.mkdir(parents=True)
     (modules / "config").write_text(TEXT)

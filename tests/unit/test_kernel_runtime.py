@@ -11,7 +11,7 @@ from labkit.kernel.runtime import is_runtime_key, parse_runtime
 class Counting(LocalTransport):
     trips = 0
 
-    def run(self, command, *, timeout, stdin=b"", hear=None):
+    def run(self, command, *, timeout, stdin=b"", on_output=None):
         self.trips += 1
         return super().run(command, timeout=timeout, stdin=stdin)
 

@@ -6,8 +6,8 @@ import struct
 import pandas as pd
 import pytest
 
-from labkit.plots import bars, heatmap, histogram, timeline, truth_table, waterfall
-from labkit.plots.picture import EMULATED
+from labkit.plots import bars, category_grid, heatmap, histogram, timeline, waterfall
+from labkit.plots.plot import EMULATED
 
 SIZES = pd.DataFrame({"hello": [2.34, 1.5], "server": [9.1, 6.0]}, index=["plain", "-s -w"])
 
@@ -111,7 +111,7 @@ def test_a_truth_table_has_a_colour_and_a_meaning_a_word():
         {"1.21": ["refused", "built"], "1.27": ["built", "built"]}, index=["8", "7"]
     )
     meaning = {"built": "status 0", "refused": "status 2"}
-    picture = truth_table(seen, meaning=meaning, label="what go build said", title="GOARM")
+    picture = category_grid(seen, meaning=meaning, label="what go build said", title="GOARM")
     assert picture.png()
     assert picture.alt == (
         "Grid of what go build said, 2 rows by 2 columns. "
@@ -129,7 +129,7 @@ def test_a_truth_table_has_a_colour_and_a_meaning_a_word():
 def test_all_six_words_of_a_truth_table_have_their_own_colour():
     names = ["a", "b", "c", "d", "e", "f"]
     frame = pd.DataFrame([names], columns=names, index=["row"])
-    picture = truth_table(frame, meaning=dict.fromkeys(names, "x"), label="n")
+    picture = category_grid(frame, meaning=dict.fromkeys(names, "x"), label="n")
     (image,) = picture.figure.axes[0].images
     drawn = {tuple(colour) for colour in image.to_rgba(image.get_array())[0].tolist()}
     legend = {patch.get_facecolor() for patch in picture.figure.axes[0].get_legend().get_patches()}

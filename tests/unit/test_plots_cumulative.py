@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from labkit.plots import cumulative
-from labkit.plots.picture import EMULATED
+from labkit.plots import ecdf
+from labkit.plots.plot import EMULATED
 
 SETTINGS = ["none", "lock", "two CPUs", "one CPU", "FIFO", "isolated"]
 
@@ -14,7 +14,7 @@ def six(emulated=True):
         pd.DataFrame({"label": name, "value": [4.0 * (i + 1), 1.0, 2.0, 3.0]})
         for i, name in enumerate(SETTINGS)
     )
-    return cumulative(frame, axis="late by (ms)", emulated=emulated)
+    return ecdf(frame, axis="late by (ms)", emulated=emulated)
 
 
 def words(picture):
@@ -54,6 +54,6 @@ def test_only_what_an_emulated_board_measured_is_marked(emulated):
 
 def test_a_wake_up_that_was_not_late_has_its_place_on_the_logarithmic_axis():
     frame = pd.DataFrame({"label": "a", "value": [0.0, 1.0]})
-    (axes,) = cumulative(frame, axis="late by (ms)", emulated=False).figure.axes
+    (axes,) = ecdf(frame, axis="late by (ms)", emulated=False).figure.axes
     (line,) = axes.lines
     assert line.get_xydata()[0].tolist() == [1e-3, 0.5]

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from labkit.plots import memory
-from labkit.plots.picture import EMULATED
+from labkit.plots.plot import EMULATED
 
 
 def samples():

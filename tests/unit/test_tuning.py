@@ -6,7 +6,7 @@ from labkit.errors import TuningError
 from labkit.tuning import GoSettings, Limits, Unit
 from labkit.tuning.bootfiles import CommandLine
 from labkit.tuning.cgroups import CpuSet, _listed
-from labkit.tuning.runtime import godebug_names
+from labkit.tuning.gosettings import godebug_names
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ import subprocess
 import pytest
 
 from labkit import golang
-from labkit.bench import program_source
+from labkit.bench import source
 from labkit.errors import TuningError
 from labkit.tuning import GoSettings
-from labkit.tuning.runtime import godebug_names
+from labkit.tuning.gosettings import godebug_names
 
 
 @pytest.mark.parametrize(
@@ -47,8 +47,6 @@ def test_the_names_of_godebug_are_those_of_the_library_the_runtime_and_the_proce
 
 def test_the_allocation_program_is_formatted_and_sound():
     gofmt = golang.toolchain().root / "bin" / "gofmt"
-    done = subprocess.run(
-        [gofmt, "-d"], input=program_source(), capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([gofmt, "-d"], input=source(), capture_output=True, text=True, check=True)
     assert done.stdout == ""
-    assert golang.vet(program_source()) == []
+    assert golang.vet(source()) == []

@@ -105,7 +105,7 @@ def write_tree(
         )
         for unit in _MASKED:
             _link(tree, f"{units}/{unit}", "/dev/null")
-        _folder(tree, f"home/{LOGIN}/.ssh")
+        _directory(tree, f"home/{LOGIN}/.ssh")
         _file(tree, f"home/{LOGIN}/.ssh/authorized_keys", f"{login_key}\n", mode=0o600, owner=_LAB)
 
 
@@ -129,7 +129,7 @@ def _link(tree: tarfile.TarFile, name: str, target: str) -> None:
     tree.addfile(info)
 
 
-def _folder(tree: tarfile.TarFile, name: str) -> None:
+def _directory(tree: tarfile.TarFile, name: str) -> None:
     info = _entry(name, 0o700, _LAB)
     info.type = tarfile.DIRTYPE
     tree.addfile(info)

@@ -1,0 +1,1 @@
+"""A board over SSH: where it is, the connection, and commands on it."""

@@ -1,0 +1,1 @@
+"""Go toolchains: on this machine, and on a board."""
