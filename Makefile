@@ -1,18 +1,25 @@
-# The guide's face. `make` alone says what there is.
+# The commands of this repository. `make` alone lists them.
 
 VENV ?= .venv
 PLATFORM ?= debian-12
 NOTEBOOKS ?=
 LABKIT = $(VENV)/bin/labkit
+PYTEST = $(VENV)/bin/pytest
 
-.PHONY: help setup setup-dev guide lab test check outputs clean
+# Run once, by tests/board/test_pi_notebooks.py, on a virtual Raspberry Pi 5: their compared
+# outputs are compared there.
+ON_THE_PI = $(addprefix --ignore=notebooks/,02-environment/2.4-raspberry-pi-5.ipynb \
+	03-runtime/3.3-real-time.ipynb 04-verification/4.3-systemd-units.ipynb)
+
+.PHONY: help setup setup-dev guide lab test test-fast check outputs clean
 
 help:
-	@echo "make guide   run every notebook on a virtual arm64 board, results in results/"
-	@echo "make lab     open JupyterLab on the first notebook, with the board up"
-	@echo "make test    the tests, against a virtual board"
-	@echo "make check   style, types and structure"
-	@echo "make setup   what the others run first; installs what is missing"
+	@echo "make guide      run every notebook on a virtual arm64 board, results in results/"
+	@echo "make lab        start a board and open JupyterLab on the first notebook"
+	@echo "make test       all tests, with virtual boards (half an hour)"
+	@echo "make test-fast  the tests that need no board, and make check (one minute)"
+	@echo "make check      style, types and structure"
+	@echo "make setup      install what is missing; the other commands run it first"
 
 setup:
 	@binder/setup.sh $(VENV)
@@ -30,16 +37,19 @@ lab: setup
 		$(if $(filter 0,$(shell id -u)),--allow-root)
 
 test: setup-dev
-	@$(VENV)/bin/pytest
-	@$(VENV)/bin/pytest --nbval-lax --nbval-current-env notebooks
+	@$(PYTEST) --durations=25 labkit tests
+	@$(PYTEST) --nbval-lax --nbval-current-env $(ON_THE_PI) notebooks
+
+test-fast: check
+	@$(PYTEST) -m "not slow" labkit tests/unit tests/notebooks
 
 check: setup-dev
-	@$(VENV)/bin/ruff check .
-	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/ruff check --quiet .
+	@$(VENV)/bin/ruff format --check --quiet .
 	@$(VENV)/bin/mypy
-	@$(VENV)/bin/lint-imports
+	@$(VENV)/bin/lint-imports --no-logo
 
-# The outputs that nbval compares are committed; this takes them from a board anew.
+# nbval compares committed outputs. This command takes them from a board again.
 outputs: setup-dev
 	@$(VENV)/bin/python -m labkit.guide.refresh_outputs
 

@@ -1,7 +1,7 @@
 #!/bin/sh
-# What `make setup` runs: the system packages of binder/apt.txt, then the virtual
-# environment. Run again it does only what is missing, and says nothing if nothing is.
-# $1: the virtual environment's folder. $2: "dev" for the tests' packages too.
+# `make setup` runs this: it installs the system packages of binder/apt.txt, then the virtual
+# environment. It installs only what is missing, and prints nothing if nothing is.
+# $1: the virtual environment's directory. $2: "dev" for the tests' packages too.
 set -eu
 venv=$1
 extras=${2:-}
@@ -17,18 +17,18 @@ as_root=
 may_install() {
     [ -z "$as_root" ] && return 0
     command -v sudo >/dev/null || return 1
-    sudo -n true 2>/dev/null || [ -t 0 ] # a person at a terminal can give the password
+    sudo -n true 2>/dev/null || [ -t 0 ] # at a terminal sudo can ask for the password
 }
 
-wanted_packages() {
+required_packages() {
     cat "$here/apt.txt"
-    # The browser tests take a Chrome that is there already.
+    # The browser tests use an installed Chrome.
     [ -z "$extras" ] || command -v google-chrome >/dev/null || cat "$here/../tests/browser/apt.txt"
 }
 
 if command -v apt-get >/dev/null; then
     missing=
-    for package in $(wanted_packages); do
+    for package in $(required_packages); do
         dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' ||
             missing="$missing $package"
     done
@@ -51,12 +51,12 @@ if command -v apt-get >/dev/null; then
         fi
     fi
 else
-    # Without apt an image cannot be built here, but one from elsewhere runs.
+    # Without apt no image can be built, but an imported one runs.
     for program in qemu-system-aarch64 qemu-img ssh; do
         command -v $program >/dev/null || missing="${missing:-} $program"
     done
     if [ -n "${missing:-}" ]; then
-        say "setup: no apt here, and without:$missing"
+        say "setup: this system has no apt-get, and these programs are missing:$missing"
         say "Next: install QEMU 7.2 or newer and OpenSSH 8.5 or newer (brew install qemu openssh)"
         exit 1
     fi
@@ -64,11 +64,11 @@ fi
 
 # -- Python -------------------------------------------------------------------------------
 
-# Even an editable install holds a copy of the JupyterLab extension.
-wanted=$(cd "$here/.." && cat requirements*.txt pyproject.toml setup.py \
+# An editable install, too, holds a copy of the JupyterLab extension.
+checksum=$(cd "$here/.." && cat requirements*.txt pyproject.toml \
     labkit/labextension/*.json labkit/labextension/static/* | cksum)
 stamp="$venv/.installed-$extras"
-[ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && exit 0
+[ "$(cat "$stamp" 2>/dev/null)" = "$checksum" ] && exit 0
 
 python=
 for name in python3 python3.13 python3.12 python3.11; do
@@ -78,10 +78,11 @@ for name in python3 python3.13 python3.12 python3.11; do
     fi
 done
 if [ -z "$python" ]; then
-    say "setup: found $(python3 --version 2>&1 || echo 'no Python'); expected Python 3.11 or newer."
+    found=$(python3 --version 2>/dev/null) || found="no Python"
+    say "setup: found $found; expected Python 3.11 or newer."
     exit 1
 fi
-say "Installing Python packages into $venv (a minute, the first time)"
+say "Installing Python packages into $venv (this takes a minute)"
 [ -x "$venv/bin/python" ] || $python -m venv "$venv"
 if ! "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
     --editable "$here/..${extras:+[$extras]}" >"$venv/pip.log" 2>&1; then
@@ -89,4 +90,4 @@ if ! "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
     say "setup: pip did not install them; the whole log is $venv/pip.log. Next: make setup"
     exit 1
 fi
-echo "$wanted" >"$stamp"
+echo "$checksum" >"$stamp"

@@ -1,46 +1,47 @@
-"""Everything labkit raises on purpose, as one tree.
+"""Every error that labkit raises on purpose, as one tree.
 
 ::
 
     LabError
-    ├── PlatformError           a platform is unknown, or its file is malformed
-    ├── ToolNotFound          a program labkit calls is not on this machine
+    ├── PlatformError               a platform is unknown, or its file is malformed
+    ├── ToolNotFound                a program that labkit calls is not on this machine
     ├── BoardError
-    │   ├── BoardUnknown        no board and no platform has that name
-    │   ├── InventoryError      the file of the user's own boards is malformed
-    │   ├── BoardUnreachable    nothing answers at the board's address
-    │   ├── ConnectionLost           the link dropped; the next call connects again
-    │   ├── HostKeyUnknown      first contact: the key waits for the user's word
-    │   ├── HostKeyChanged      the board shows another key than last time
-    │   ├── AuthenticationFailed        the board takes none of the user's keys
-    │   ├── SudoRefused         sudo asks for a password that was not given
-    │   ├── UnsupportedArchitecture            the machine is not a 64-bit Arm one
-    │   ├── NotVirtual          only a virtual board can be reset
+    │   ├── BoardUnknown            no board and no platform has that name
+    │   ├── InventoryError          the file of the user's own boards is malformed
+    │   ├── BoardUnreachable        nothing answers at the board's address
+    │   ├── ConnectionLost          the link dropped; the next call connects again
+    │   ├── HostKeyUnknown          first contact: the user has not trusted the host key yet
+    │   ├── HostKeyChanged          the board's host key is not the trusted one
+    │   ├── AuthenticationFailed    the board accepts none of the user's keys
+    │   ├── SudoRefused             sudo needs a password, or does not accept this account
+    │   ├── UnsupportedArchitecture the machine is not a 64-bit Arm machine
+    │   ├── NotVirtual              only a virtual board can be reset
     │   ├── RemoteFileError         a file on the board cannot be read or written
-    │   ├── CommandFailed       a command ended with another status than 0
-    │   └── CommandTimeout      a command outlived its time and was ended
+    │   ├── CommandFailed           a command ended with a status other than 0
+    │   └── CommandTimeout          a command ran longer than its timeout and was ended
     ├── VirtualError
-    │   ├── DiskFull             the cache folder has too little room
-    │   ├── ImageUnknown        no such image has been built or imported
-    │   ├── ImageCorrupt        an image file is not what its manifest says
-    │   ├── ImageBuildFailed    a step of the image build went wrong
-    │   ├── PortInUse           another program listens on the port asked for
-    │   └── BootFailed          the machine ended or did not come up in time
+    │   ├── DiskFull                the cache directory has too little free space
+    │   ├── ImageUnknown            no such image has been built or imported
+    │   ├── ImageCorrupt            an image file does not match its manifest
+    │   ├── ImageBuildFailed        a step of the image build failed
+    │   ├── PortInUse               another program listens on the requested port
+    │   └── BootFailed              the machine ended, or did not start in time
     ├── GoError
-    │   ├── ToolchainError      a Go version cannot be had, or its files are damaged
-    │   ├── GoCommandFailed            the go command said no
-    │   │   └── BuildFailed     a Go program does not compile
-    │   ├── BinaryError         a file is not the program it was taken for
-    │   └── OutputLimitExceeded         a program printed more than it was allowed to
-    ├── TuningError             a board has no such setting, or the value is no sensible one
-    │   ├── ChangeRejected            the board refuses a value, or makes another one of it
-    │   ├── UndoFailed          a change could not be put back; the board's journal knows how
-    │   └── JournalLocked         another session is changing the board
-    ├── KernelConfigError       a kernel configuration is missing or unreadable
-    ├── ClaimError              a claim is unknown, or a verdict contradicts the table
-    └── GuideError              a notebook, parameter or results folder is not usable
+    │   ├── ToolchainError          a Go version is not available, or its files are damaged
+    │   ├── GoCommandFailed         the go command ended with a status other than 0
+    │   │   └── BuildFailed         a Go program does not compile
+    │   ├── BinaryError             a file is not the kind of program that is needed
+    │   └── OutputLimitExceeded     a program printed more than its limit and was ended
+    ├── TuningError                 a board has no such setting, or the value is not valid
+    │   ├── ChangeRejected          the board did not accept a value, or stored another one
+    │   ├── UndoFailed              a change could not be undone; it stays in the board's journal
+    │   └── JournalLocked           another session is changing the board
+    ├── BenchError                  a measurement cannot be made, or its output is malformed
+    ├── KernelConfigError           a kernel configuration is missing or unreadable
+    ├── ClaimError                  a claim is unknown, or a verdict contradicts the table
+    └── GuideError                  a notebook, parameter or results directory is not usable
 
-Each is one line made of what was found, what was expected, and what to type next::
+Each is one line: what was found, what was expected, and the command to type next::
 
     >>> str(BoardError("no answer at 10.0.0.7:22", expected="an SSH server",
     ...                hint="labkit board info pi"))
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AuthenticationFailed",
+    "BenchError",
     "BinaryError",
     "BoardError",
     "BoardUnknown",
@@ -98,8 +100,8 @@ __all__ = [
 class LabError(Exception):
     """The root of the tree.
 
-    ``message`` says what was found, ``expected`` what would have been right, ``hint`` the next
-    command to type.
+    ``message`` is what was found, ``expected`` what would have been right, ``hint`` the command
+    to type next.
     """
 
     def __init__(self, message: str, *, expected: str = "", hint: str = "") -> None:
@@ -117,7 +119,7 @@ class LabError(Exception):
         return " ".join(line.splitlines())
 
     def _render_traceback_(self) -> list[str]:
-        """What Jupyter prints instead of a traceback: a user's mistake needs none."""
+        """What Jupyter prints in place of a traceback: the line is enough."""
         return [f"{type(self).__name__}: {self}"]
 
 
@@ -126,11 +128,11 @@ class PlatformError(LabError):
 
 
 class ToolNotFound(LabError):
-    """A program labkit calls is not on this machine."""
+    """A program that labkit calls is not on this machine."""
 
 
 class BoardError(LabError):
-    """Anything that concerns one board."""
+    """Any error that concerns one board."""
 
 
 class BoardUnknown(BoardError):
@@ -150,63 +152,63 @@ class ConnectionLost(BoardError):
 
 
 class HostKeyUnknown(BoardError):
-    """First contact: the board's key waits for the user's word."""
+    """First contact: the user has not trusted the board's host key yet."""
 
 
 class HostKeyChanged(BoardError):
-    """The board shows another key than the one that was trusted."""
+    """The board's host key is not the trusted one."""
 
 
 class AuthenticationFailed(BoardError):
-    """The board takes none of the user's keys."""
+    """The board accepts none of the user's keys."""
 
 
 class SudoRefused(BoardError):
-    """sudo asks for a password that was not given, or refuses the one it got."""
+    """sudo needs a password, refuses the given one, or does not accept this account."""
 
 
 class UnsupportedArchitecture(BoardError):
-    """The machine is not a 64-bit Arm one."""
+    """The machine is not a 64-bit Arm machine."""
 
 
 class NotVirtual(BoardError):
-    """Only a virtual board can be reset; this one is somebody's real machine."""
+    """Only a virtual board can be reset, and this one is a real machine."""
 
 
 class RemoteFileError(BoardError):
-    """A file on the board cannot be read or written, or did not keep what was written."""
+    """A file on the board cannot be read or written, or holds another text after a write."""
 
 
 class CommandFailed(BoardError):
-    """A command ended with another status than 0; ``result`` holds all of it."""
+    """A command ended with a status other than 0; ``result`` holds its output."""
 
     def __init__(self, board: str, result: Result) -> None:
         self.result = result
-        said = (result.stderr.strip() or result.stdout.strip()).splitlines()
-        last = said[-1] if said else "it printed nothing"
+        lines = (result.stderr.strip() or result.stdout.strip()).splitlines()
+        last = lines[-1] if lines else "it printed nothing"
         super().__init__(
             f"{board}: `{result.command}` ended with status {result.exit_status}: {last}"
         )
 
 
 class CommandTimeout(BoardError):
-    """A command outlived its time and was ended; ``result`` holds what it printed."""
+    """A command ran longer than its timeout and was ended; ``result`` holds its output."""
 
     def __init__(self, board: str, result: Result, timeout: float) -> None:
         self.result = result
         super().__init__(
             f"{board}: `{result.command}` ran past {timeout:g} s and was ended",
-            expected="it to be done by then",
-            hint="give it longer with timeout=SECONDS",
+            expected="an end before that",
+            hint="allow more time with timeout=SECONDS",
         )
 
 
 class VirtualError(LabError):
-    """Anything that concerns the machines labkit makes itself."""
+    """Any error that concerns the virtual machines that labkit makes."""
 
 
 class DiskFull(VirtualError):
-    """The cache folder has too little room."""
+    """The cache directory has too little free space."""
 
 
 class ImageUnknown(VirtualError):
@@ -214,80 +216,84 @@ class ImageUnknown(VirtualError):
 
 
 class ImageCorrupt(VirtualError):
-    """An image file is not what its manifest says."""
+    """An image file does not match its manifest."""
 
 
 class ImageBuildFailed(VirtualError):
-    """A step of the image build went wrong."""
+    """A step of the image build failed."""
 
 
 class PortInUse(VirtualError):
-    """Another program listens on the port asked for."""
+    """Another program listens on the requested port."""
 
 
 class BootFailed(VirtualError):
-    """The machine ended by itself or did not come up in time."""
+    """The machine ended by itself, or did not start in time."""
 
 
 class GoError(LabError):
-    """Anything that concerns Go and what it builds."""
+    """Any error that concerns Go and the programs it builds."""
 
 
 class ToolchainError(GoError):
-    """A Go version cannot be had here, or its files are damaged."""
+    """A Go version is not available on this machine, or its files are damaged."""
 
 
 class GoCommandFailed(GoError):
-    """The go command ended with another status than 0; ``said`` holds its own words, whole."""
+    """The go command ended with a status other than 0; ``output`` is all that it printed."""
 
-    def __init__(self, found: str, *, said: str, expected: str = "", hint: str = "") -> None:
-        self.said = said
-        super().__init__(found, expected=expected, hint=hint)
+    def __init__(self, message: str, *, output: str, expected: str = "", hint: str = "") -> None:
+        self.output = output
+        super().__init__(message, expected=expected, hint=hint)
 
     def _render_traceback_(self) -> list[str]:
-        """What Jupyter prints: Go's own lines, which say in which file and line."""
+        """What Jupyter prints: Go's own lines, which name the file and the line."""
         hint = [f"Next: {self.hint}"] if self.hint else []
-        return [f"{type(self).__name__}:", *self.said.splitlines(), *hint]
+        return [f"{type(self).__name__}:", *self.output.splitlines(), *hint]
 
 
 class BuildFailed(GoCommandFailed):
-    """A Go program does not compile; the compiler's own words say where."""
+    """A Go program does not compile; ``output`` holds the compiler's messages."""
 
 
 class BinaryError(GoError):
-    """A file is not the program it was taken for: not ELF, not arm64, without that function."""
+    """A file is not the kind of program that is needed: not ELF, not arm64, no such function."""
 
 
 class OutputLimitExceeded(GoError):
-    """A program printed more than it was allowed to, and was ended; ``result`` has the start."""
+    """A program printed more than its limit and was ended; ``result`` holds the first part."""
 
     def __init__(self, board: str, result: Result, limit: int) -> None:
         self.result = result
         super().__init__(
             f"{board}: {result.command} printed more than {limit / 2**20:g} MiB and was ended",
-            expected="less",
-            hint="have it print less, or allow more with limit=BYTES",
+            expected="less output",
+            hint="print less, or allow more with output_limit=BYTES",
         )
 
 
 class TuningError(LabError):
-    """A board has no such setting, or the value asked for is no sensible one."""
+    """A board has no such setting, or the value is not valid."""
 
 
 class ChangeRejected(TuningError):
-    """The board refuses a value, or makes another one of it."""
+    """The board did not accept a value, or stored another one."""
 
 
 class UndoFailed(TuningError):
-    """A change could not be put back; its entry in the board's journal stays."""
+    """A change could not be undone; its entry in the board's journal stays."""
 
 
 class JournalLocked(TuningError):
-    """Another session is changing the board and does not come to an end."""
+    """Another session is changing the board and did not finish in time."""
+
+
+class BenchError(LabError):
+    """A measurement cannot be made, or its output is malformed."""
 
 
 class KernelConfigError(LabError):
-    """A kernel configuration is missing, cut off, or not one at all."""
+    """A kernel configuration is missing, incomplete or unreadable."""
 
 
 class ClaimError(LabError):
@@ -295,4 +301,4 @@ class ClaimError(LabError):
 
 
 class GuideError(LabError):
-    """A notebook, one of its parameters, or a results folder is not usable."""
+    """A notebook, one of its parameters, or a results directory is not usable."""

@@ -12,7 +12,7 @@ from filelock import FileLock
 
 from labkit.paths import cache_dir
 
-__all__ = ["lock", "sha256_file", "write_atomic"]
+__all__ = ["lock", "part_file", "sha256_file", "write_atomic"]
 
 
 def sha256_file(path: Path) -> str:
@@ -25,18 +25,37 @@ def sha256_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_atomic(path: Path, text: str) -> None:
-    """Write a text file in one step: readers see the old content or the new one, never a part.
+@contextmanager
+def part_file(path: Path) -> Iterator[Path]:
+    """The path of a temporary file beside ``path``, which replaces ``path`` in one step.
 
-    The text goes to a temporary file beside ``path``, which is then renamed. Raises OSError, and
-    leaves nothing behind then.
+    Write the temporary file inside the block. At the end it is renamed to ``path``; after an
+    exception it is removed, and ``path`` stays as it was. Raises OSError.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     path = Path(directory) / "greeting"
+    ...     with part_file(path) as temporary:
+    ...         _ = temporary.write_text("hello")
+    ...         before = path.exists()
+    ...     before, path.read_text()
+    (False, 'hello')
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        temporary.write_text(text, encoding="utf-8")
+        yield temporary
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_atomic(path: Path, text: str) -> None:
+    """Write a text file in one step: readers see the old content or the new one, never a part.
+
+    See :func:`part_file`. Raises OSError, and leaves nothing behind then.
+    """
+    with part_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 @contextmanager

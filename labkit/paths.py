@@ -1,4 +1,4 @@
-"""The two folders labkit owns on this machine."""
+"""The two directories of labkit on this machine: configuration and cache."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ __all__ = ["cache_dir", "config_dir"]
 
 
 def config_dir() -> Path:
-    """The user's own boards and trusted keys. ``LABKIT_CONFIG`` moves it."""
+    """Where the user's own boards and trusted keys lie; ``LABKIT_CONFIG`` names another place."""
     return Path(os.environ.get("LABKIT_CONFIG") or platformdirs.user_config_path("labkit"))
 
 
 def cache_dir() -> Path:
-    """Images and machines: all of it can be made again. ``LABKIT_CACHE`` moves it."""
+    """Where images, machines and toolchains lie; ``LABKIT_CACHE`` names another place.
+
+    All of it can be made again.
+    """
     return Path(os.environ.get("LABKIT_CACHE") or platformdirs.user_cache_path("labkit"))

@@ -1,4 +1,4 @@
-"""A program of this machine, run to its end with all it started."""
+"""A program of this machine, run to its end; its children never outlive it."""
 
 from __future__ import annotations
 
@@ -13,15 +13,18 @@ __all__ = ["kill_group", "run"]
 
 
 def run(
-    line: Sequence[str], *, cwd: Path | None, env: Mapping[str, str], timeout: float
+    argv: Sequence[str], *, cwd: Path | None, env: Mapping[str, str], timeout: float
 ) -> tuple[int, str, str]:
-    """Exit status, standard output and standard error of one program.
+    """Run one program and return its exit status, stdout and stderr.
 
-    At Ctrl-C, and after ``timeout`` seconds, the program and its children are ended. Raises
-    OSError where it cannot be started, TimeoutError where it took too long.
+    At Ctrl-C, and after ``timeout`` seconds, the program and its children are killed. Raises
+    OSError where it cannot be started, and TimeoutError, which is an OSError too.
+
+    >>> run(["sh", "-c", "echo out; exit 3"], cwd=None, env=os.environ, timeout=10)
+    (3, 'out\\n', '')
     """
     process = subprocess.Popen(
-        line,
+        argv,
         cwd=cwd,
         env=dict(env),
         stdin=subprocess.DEVNULL,
@@ -29,21 +32,21 @@ def run(
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",
-        start_new_session=True,  # so that its compilers can be ended with it
+        start_new_session=True,  # makes a process group of its own, which kill_group can kill
     )
     with process:
         try:
             out, err = process.communicate(timeout=timeout)
-        except BaseException as stopped:
+        except BaseException as error:
             kill_group(process)
-            if isinstance(stopped, subprocess.TimeoutExpired):
-                raise TimeoutError from stopped
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise TimeoutError from error
             raise
     return process.returncode, out, err
 
 
 def kill_group(process: subprocess.Popen[str]) -> None:
-    """End a program that leads a session of its own, with all it started, and wait for it."""
+    """Kill a program that leads a session of its own, with its children, and wait for it."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    process.wait()  # after Ctrl-C, Popen itself would not
+    process.wait()  # after Ctrl-C, Popen itself would not wait

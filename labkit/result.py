@@ -1,4 +1,4 @@
-"""What a command left behind."""
+"""The outcome of a command."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ __all__ = ["Result"]
 
 @dataclass(frozen=True, repr=False)
 class Result(StrRepr):
-    """One command, run to its end on a board.
+    """The outcome of one command on a board.
 
-    ``exit_status`` is the shell's: 0 is success, 128+N ended by signal N, and ``None``
-    where labkit ended it at its timeout. ``seconds`` is wall time seen from here, the
-    link included.
+    ``exit_status`` is the shell's: 0 is success, 128+N means ended by signal N, and ``None``
+    means that labkit ended the command at its timeout. ``seconds`` is the elapsed time on this
+    computer; it includes the time of the network.
 
     >>> Result("true", 0, "", "", 0.1).ok
     True
@@ -34,15 +34,15 @@ class Result(StrRepr):
 
     @property
     def error_line(self) -> str:
-        """The last line of ``stderr``, where programs say why they ended."""
+        """The last line of ``stderr``, where programs usually print why they failed."""
         return (self.stderr.strip() or "no reason given").splitlines()[-1]
 
     @property
     def lines(self) -> list[str]:
-        """``stdout`` as lines, without their ends."""
+        """``stdout`` as lines, without newlines."""
         return self.stdout.splitlines()
 
     def __str__(self) -> str:
-        """What a terminal would show, and the status where it is not 0."""
+        """The output as in a terminal, with the status if it is not 0."""
         text = (self.stdout + self.stderr).rstrip("\n")
         return text if self.ok else f"{text}\n[status {self.exit_status}]".lstrip("\n")

@@ -9,13 +9,14 @@ from labkit.boards import inventory
 from labkit.boards.board import Board
 from labkit.boards.inventory import LOCAL, BoardEntry
 from labkit.boards.local import LocalTransport
+from labkit.boards.sudo import Sudo
 from labkit.boards.transport import Transport
 from labkit.errors import BoardUnknown
 
 __all__ = ["PROVIDERS", "BoardProvider", "open_board"]
 
 BoardProvider = Callable[[str, str | None], Board | None]
-"""Gives the board of a name, with a password for sudo or None; None where it knows no such name."""
+"""Called with a name and a password for sudo (or None); returns the board of that name, or None."""
 
 
 def open_board(
@@ -25,7 +26,8 @@ def open_board(
 
     ``name`` is a board of the user's inventory, ``local`` for this machine, or a platform
     (``debian-12``), which means a virtual board of that kind. The password for sudo is
-    ``sudo_password`` or the variable ``LABKIT_SUDO_PASSWORD``.
+    ``sudo_password`` or the variable ``LABKIT_SUDO_PASSWORD``. It stays in memory; sudo reads
+    it from its standard input.
 
     With ``warn_unfinished``, a line on stderr names the changes that an ended session has
     left on the board.
@@ -60,25 +62,25 @@ def _local(name: str, sudo_password: str | None) -> Board | None:
 
 
 def _virtual(name: str, sudo_password: str | None) -> Board | None:
-    # Imported here: most of `import labkit` would be spent on it.
+    # Imported here: it would take most of the time of `import labkit`.
     from labkit.virtual import virtual_board
 
     return virtual_board(name)
 
 
 PROVIDERS: tuple[BoardProvider, ...] = (_from_inventory, _local, _virtual)
-"""Asked in this order; the first board counts."""
+"""Called in this order; the first board is the one that is opened."""
 
 
 def _board(entry: BoardEntry, sudo_password: str | None) -> Board:
-    transport = _transport_for(entry)
-    return Board(entry.name, transport, platform=entry.platform, sudo_password=sudo_password)
+    transport = _transport_for(entry, Sudo(sudo_password))
+    return Board(entry.name, transport, platform=entry.platform)
 
 
-def _transport_for(entry: BoardEntry) -> Transport:
+def _transport_for(entry: BoardEntry, sudo: Sudo) -> Transport:
     if entry.host == LOCAL:
-        return LocalTransport()
+        return LocalTransport(sudo)
     # Imported here: paramiko takes a tenth of a second.
     from labkit.boards.ssh.transport import SshTransport
 
-    return SshTransport(inventory.ssh_target(entry))
+    return SshTransport(inventory.ssh_target(entry), sudo)

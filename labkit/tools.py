@@ -1,4 +1,4 @@
-"""Programs of this machine that labkit calls: whether they are here, and how one gets them."""
+"""Programs of this machine that labkit calls: are they installed, and what installs them."""
 
 from __future__ import annotations
 
@@ -9,53 +9,63 @@ from dataclasses import dataclass
 
 from labkit.errors import ToolNotFound
 
-__all__ = ["EXTRA_PATH", "Program", "install_command", "missing", "require"]
+__all__ = ["EXTRA_PATH", "HostTool", "install_command", "missing", "require"]
 
-# Debian keeps some of these in folders that are on root's PATH only.
 EXTRA_PATH = ("/usr/sbin", "/sbin")
+"""Directories that are searched besides PATH: on Debian, only root's PATH has them."""
 
 
 @dataclass(frozen=True)
-class Program:
-    """A program, the Debian package it comes in, and why labkit wants it."""
+class HostTool:
+    """A program, the Debian package that has it, and what labkit needs it for.
+
+    ``purpose`` completes the program's name: ``to run a virtual board``.
+    """
 
     name: str
     package: str
-    why: str
+    purpose: str
 
     @property
     def path(self) -> str | None:
-        """Where it is on this machine, or None."""
+        """The program's path on this machine, or None."""
         path = os.pathsep.join([os.environ.get("PATH", os.defpath), *EXTRA_PATH])
         return shutil.which(self.name, path=path)
 
     def command(self) -> str:
-        """Where it is on this machine. Raises :class:`ToolNotFound`."""
+        """The program's path on this machine. Raises :class:`ToolNotFound`."""
         require([self])
         assert self.path is not None
         return self.path
 
 
-def missing(programs: Sequence[Program]) -> list[Program]:
-    """Those of ``programs`` that are not on this machine."""
-    return [program for program in programs if program.path is None]
+def missing(tools: Sequence[HostTool]) -> list[HostTool]:
+    """Those of ``tools`` that are not installed.
+
+    >>> [tool.name for tool in missing([HostTool("sh", "dash", ""), HostTool("no-sh", "", "")])]
+    ['no-sh']
+    """
+    return [tool for tool in tools if tool.path is None]
 
 
-def require(programs: Sequence[Program]) -> None:
-    """Go on only where all are there. Raises :class:`ToolNotFound` with the line that helps."""
-    lacking = missing(programs)
-    if lacking:
+def require(tools: Sequence[HostTool]) -> None:
+    """Do nothing where all are installed, else raise :class:`ToolNotFound`.
+
+    The error has the command that installs them.
+    """
+    absent = missing(tools)
+    if absent:
         raise ToolNotFound(
-            f"{' and '.join(program.name for program in lacking)} not on this machine",
-            expected=f"{lacking[0].name} {lacking[0].why}",
-            hint=install_command(lacking),
+            f"{' and '.join(tool.name for tool in absent)} not on this machine",
+            expected=f"{absent[0].name} {absent[0].purpose}",
+            hint=install_command(absent),
         )
 
 
-def install_command(programs: Sequence[Program]) -> str:
-    """The command that installs the programs here."""
+def install_command(tools: Sequence[HostTool]) -> str:
+    """The command that installs the tools on this system."""
     if shutil.which("apt-get"):
-        packages = " ".join(dict.fromkeys(program.package for program in programs))
+        packages = " ".join(dict.fromkeys(tool.package for tool in tools))
         sudo = "" if os.geteuid() == 0 else "sudo "
         return f"{sudo}apt-get install {packages}"
     if shutil.which("brew"):

@@ -1,4 +1,4 @@
-"""What all tests share: nothing of the user's own is read, and waiting is for a condition."""
+"""Fixtures of all tests: the user's own files are not read, and waiting is for a condition."""
 
 import sys
 import time
@@ -10,8 +10,8 @@ from traitlets.config import Config
 
 
 @pytest.fixture(autouse=True, scope="session")
-def nothing_of_the_users_own(tmp_path_factory):
-    """No boards, trusted keys or passwords but those of the tests; the image cache is kept."""
+def isolate_from_user_files(tmp_path_factory):
+    """Only the boards, trusted keys and passwords of the tests. The image cache is the user's."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LABKIT_CONFIG", str(tmp_path_factory.mktemp("config")))
         patch.setenv("LABKIT_SSH_CONFIG", str(tmp_path_factory.mktemp("ssh") / "none"))
@@ -21,12 +21,12 @@ def nothing_of_the_users_own(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def eventually():
-    """Wait until something is so; fail where it is not within a few seconds."""
+    """Wait until a condition holds; fail if it does not within a few seconds."""
 
-    def wait(what, within=10.0):
-        until = time.monotonic() + within
-        while not what():
-            assert time.monotonic() < until, f"not so after {within:g} s"
+    def wait(condition, within=10.0):
+        deadline = time.monotonic() + within
+        while not condition():
+            assert time.monotonic() < deadline, f"the condition does not hold after {within:g} s"
             time.sleep(0.02)
 
     return wait
@@ -37,22 +37,22 @@ def shell():
     """A real IPython with the extension, and no history file."""
     main = sys.modules["__main__"]
     InteractiveShell.clear_instance()
-    made = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
-    made.run_line_magic("load_ext", "labkit")
-    yield made
-    made.reset(new_session=False)
+    instance = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
+    instance.run_line_magic("load_ext", "labkit")
+    yield instance
+    instance.reset(new_session=False)
     InteractiveShell.clear_instance()
-    # IPython puts a module of its own there, which multiprocessing cannot tell to a child.
+    # IPython replaces this module, and multiprocessing cannot pass its replacement to a child.
     sys.modules["__main__"] = main
 
 
 @pytest.fixture(scope="session")
 def ended():
-    """Whether a process of this machine is gone, or a zombie nobody has asked for yet."""
+    """Whether a process of this machine has ended: it is gone, or a zombie."""
 
-    def ended(process):
+    def ended(pid):
         try:
-            stat = Path(f"/proc/{int(process)}/stat").read_text()
+            stat = Path(f"/proc/{int(pid)}/stat").read_text()
         except (FileNotFoundError, ProcessLookupError):
             return True
         return stat.rpartition(")")[2].split()[0] == "Z"

@@ -1,4 +1,4 @@
-"""Measuring on a board: loads, wake-up latencies, memory over time."""
+"""Measurements on a board: wake-up latency, and memory over time."""
 
 from labkit.bench.memory import Allocation, allocate, source
 from labkit.bench.wakeup import latency_summary, parse_wakeups

@@ -2,38 +2,54 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
-__all__ = ["ABS_MARK", "READ_LIMIT", "REL_MARK", "parse_head_output"]
+__all__ = ["READ_LIMIT", "head_command", "parse_head_output"]
 
 READ_LIMIT = 64 * 1024 * 1024
-"""Bytes of one file that :meth:`Board.read` takes: a log may be endless."""
+"""The most bytes of one file that :meth:`Board.read` reads: a log may be endless."""
 
-ABS_MARK, REL_MARK = "/.//.", ".//.//"
-"""Spellings of the root and the present folder that no text has by chance: with them before
-the paths, what ``head -v`` printed once and somebody kept in a file misleads nobody."""
+# Unusual spellings of the root directory and the current one. With them before the paths, the
+# headers of `head -v` differ from any that a file may hold, such as its earlier output.
+_ABSOLUTE, _RELATIVE = "/.//.", ".//.//"
 
 
-def parse_head_output(text: str, paths: Sequence[str], complaints: str = "") -> dict[str, str]:
-    """Take apart what ``head -v`` prints: ``==> path <==``, the text, an empty line between.
+def head_command(paths: Sequence[str]) -> str:
+    """The shell command that prints many files; :func:`parse_head_output` reads its output.
 
-    The paths are known and come in order, so a text that holds a header of its own does
-    not mislead. A path that ``complaints`` names, or with no header, is left out.
-
-    >>> parse_head_output("==> a <==\\n1\\n\\n==> b <==\\n", ["a", "gone", "b"])
-    {'a': '1\\n', 'b': ''}
+    >>> head_command(["/proc/version"])
+    'exec head -v -c 67108864 -- /.//./proc/version'
     """
-    starts: list[tuple[str, int, int]] = []
-    at = 0
+    # One program for all files, and no fork for it: on an emulated board a fork is slow.
+    return f"exec head -v -c {READ_LIMIT} -- {shlex.join(map(_spelling, paths))}"
+
+
+def parse_head_output(stdout: str, stderr: str, paths: Sequence[str]) -> dict[str, str]:
+    """The texts of the files from the output of :func:`head_command`, as ``{path: text}``.
+
+    The output is ``==> path <==``, the text, and an empty line before the next header. The
+    paths are known and come in order, so a header inside a text is not taken for one. A path
+    without a header, or one that ``stderr`` says was not read, is left out.
+
+    >>> parse_head_output("==> /.//./a <==\\n1\\n\\n==> /.//./b <==\\n", "", ["/a", "/gone", "/b"])
+    {'/a': '1\\n', '/b': ''}
+    """
+    bounds: list[tuple[str, int, int]] = []  # the path, where its header starts and its text
+    position = 0
     for path in paths:
-        header = ("\n" if starts else "") + f"==> {path} <==\n"
-        found = text.find(header, at)
-        if found >= 0:
-            at = found + len(header)
-            starts.append((path, found, at))
-    ends = [begin for _, begin, _ in starts[1:]] + [len(text)]
+        header = ("\n" if bounds else "") + f"==> {_spelling(path)} <==\n"
+        start = stdout.find(header, position)
+        if start >= 0:
+            position = start + len(header)
+            bounds.append((path, start, position))
+    ends = [header_start for _, header_start, _ in bounds[1:]] + [len(stdout)]
     return {
-        path: text[begin:end]
-        for (path, _, begin), end in zip(starts, ends, strict=False)
-        if f"reading '{path}'" not in complaints
+        path: stdout[text_start:end]
+        for (path, _, text_start), end in zip(bounds, ends, strict=False)
+        if f"reading '{_spelling(path)}'" not in stderr
     }
+
+
+def _spelling(path: str) -> str:
+    return f"{_ABSOLUTE if path[0] == '/' else _RELATIVE}{path}"

@@ -1,48 +1,60 @@
-"""Becoming root on a board, in a way that never waits for a person."""
+"""Root's permissions on a board through sudo, which never waits for a person."""
 
 from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from labkit.boards.transport import RawResult
 from labkit.errors import SudoRefused
-from labkit.result import Result
 
 __all__ = ["Sudo"]
 
-# sudo's own words, which we read, come in English whatever the board's language is.
+# The messages of sudo that are matched below come in English, whatever the board's language is.
 _SUDO = "LANGUAGE= LC_MESSAGES=C sudo"
 
 
 @dataclass(frozen=True)
 class Sudo:
-    """sudo with a ``password``, or without one where the account needs none."""
+    """sudo with a ``password``, or without one where the account needs none.
 
-    password: str | None = None
+    >>> Sudo().wrap("id -u", b"", timeout=60)
+    ("LANGUAGE= LC_MESSAGES=C sudo -n -- sh -c 'id -u'", b'')
+    >>> Sudo("secret")
+    Sudo()
+    """
 
-    def words(self, command: str, stdin: bytes, timeout: float) -> tuple[str, bytes]:
-        """The command and its input, given to sudo. ``timeout`` is in seconds."""
+    password: str | None = field(default=None, repr=False)
+
+    def wrap(self, command: str, stdin: bytes, timeout: float) -> tuple[str, bytes]:
+        """The shell line and the input that run ``command`` as root. ``timeout`` in seconds."""
         if self.password is None:
             return f"{_SUDO} -n -- sh -c {shlex.quote(command)}", stdin
-        # -k: ask even where sudo remembers, so that the first line is always the password.
-        # And root's own watch: past its time only another password would end the command.
-        watch = f"timeout -k 1 {timeout + 1:g}"
-        line = f"{_SUDO} -S -k -p '' -- {watch} sh -c {shlex.quote(command)}"
+        # -k: sudo asks even if it remembers the account, so the first line is always the password.
+        # timeout runs as root: without the password nobody else could end the command.
+        guard = f"timeout -k 1 {timeout + 1:g}"
+        line = f"{_SUDO} -S -k -p '' -- {guard} sh -c {shlex.quote(command)}"
         return line, self.password.encode() + b"\n" + stdin
 
-    def explain(self, result: Result, board: str) -> None:
-        """Raise :class:`SudoRefused` where it was sudo that failed, not the command."""
-        said = result.stderr
-        if "sudo: " in said and ("password is required" in said or "incorrect password" in said):
-            done = "refused the password" if self.password else "asks for a password"
+    def raise_for_refusal(self, result: RawResult, board: str) -> None:
+        """Raise :class:`SudoRefused` where sudo itself failed, not the command it was to run."""
+        if result.exit_status not in (1, 127):
+            return
+        stderr = result.stderr.decode(errors="replace")
+        if "sudo: " in stderr and (
+            "password is required" in stderr or "incorrect password" in stderr
+        ):
+            problem = "refused the password" if self.password else "asks for a password"
             raise SudoRefused(
-                f"sudo on {board} {done}",
-                expected="one it takes, or that none is asked",
+                f"sudo on {board} {problem}",
+                expected="the account's password, or an account that needs none",
                 hint="set LABKIT_SUDO_PASSWORD for this session, or choose an account "
-                "that may use sudo without one",
+                "that may use sudo without a password",
             )
-        if "is not in the sudoers file" in said or "is not allowed to execute" in said:
-            raise SudoRefused(f"this account may not use sudo on {board}", expected="one that may")
-        if result.exit_status == 127 and re.search(r"\bsudo: (command )?not found", said):
-            raise SudoRefused(f"{board} has no sudo", expected="it, or root's own account")
+        if "is not in the sudoers file" in stderr or "is not allowed to execute" in stderr:
+            raise SudoRefused(
+                f"this account may not use sudo on {board}", expected="an account that may"
+            )
+        if result.exit_status == 127 and re.search(r"\bsudo: (command )?not found", stderr):
+            raise SudoRefused(f"{board} has no sudo", expected="sudo, or root's own account")

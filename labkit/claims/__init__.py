@@ -1,11 +1,12 @@
-"""The statements of the source document, what is true, and what a board says of each.
+"""The statements of the source document: what is true, and what a board shows about each.
 
 >>> from labkit import claims
 >>> print(claims.get("c1.1-04"))
 c1.1-04: atomic.StoreUint64 compiles to STLR on arm64.
->>> claims.judge("c1.1-04", board, holds="stlr" in listing,   # doctest: +SKIP
+>>> claims.judge("c1.1-04", board,                                # doctest: +SKIP
+...              outcome="holds" if "stlr" in listing else "fails",
 ...              evidence="Store: stlr x0, [x1]")
->>> claims.score_card("1.1")                                  # doctest: +SKIP
+>>> claims.score_card("1.1")                                      # doctest: +SKIP
 """
 
 from labkit.claims.judgement import Subject, cite, judge

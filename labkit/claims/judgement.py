@@ -1,4 +1,4 @@
-"""Putting a claim to a board, or to a document, and noting what came of it."""
+"""Recording a verdict on a claim: from an experiment on a board, or from a document."""
 
 from __future__ import annotations
 
@@ -15,99 +15,85 @@ __all__ = ["Subject", "cite", "judge"]
 
 
 class Subject(Protocol):
-    """What a verdict must know of a board; :class:`labkit.boards.Board` has it."""
+    """What a verdict records about a board. :class:`labkit.boards.Board` has these attributes."""
 
     @property
     def name(self) -> str:
-        """What the user calls it."""
+        """The name the user opened the board by."""
         ...
 
     @property
     def platform(self) -> str:
-        """The kind of board."""
+        """The platform, such as ``debian-12``."""
         ...
 
     @property
     def emulated(self) -> bool:
-        """Whether its processor is emulated."""
+        """Whether the processor is emulated."""
         ...
 
 
 def judge(
-    claim_id: str,
-    board: Subject,
-    *,
-    holds: bool | None = None,
-    partly: bool = False,
-    evidence: object = "",
-    needs: str = "",
+    claim_id: str, board: Subject, *, outcome: Outcome, evidence: object = "", needs: str = ""
 ) -> Verdict:
-    """Note what a board says of a claim, and give the :class:`Verdict`.
+    """Record what an experiment on a board shows about a claim; return the :class:`Verdict`.
 
-    Give exactly one of ``holds`` (True or False), ``partly=True`` and ``needs``, which says
-    what a test would take where this board cannot decide. ``evidence`` is what was seen: text,
-    or anything that shows itself as text, such as a Result. Only ``needs`` goes without.
+    ``outcome`` is ``"holds"``, ``"fails"``, ``"partly"`` or ``"not testable here"``.
+    ``evidence`` is what the board showed: text, or an object with a useful ``str()``, such as
+    a Result. ``needs`` says what a test would need. It is given with ``"not testable here"``
+    and only then; evidence is optional in that case.
 
-    Raises :class:`ClaimError` where the id is unknown or the call gives no or two outcomes,
-    and where the outcome contradicts the claims table. In that last case the verdict has
-    been noted already: the run fails and its evidence is kept.
+    Raises :class:`ClaimError` if the id is unknown, if the arguments do not fit together, or if
+    the outcome contradicts the claims table. A contradiction is recorded before the error is
+    raised, so the run fails and its evidence is kept.
 
-    >>> judge("c1.1-04", board, holds="stlr" in code, evidence=code)    # doctest: +SKIP
+    >>> outcome = "holds" if "stlr" in code else "fails"                # doctest: +SKIP
+    >>> judge("c1.1-04", board, outcome=outcome, evidence=code)         # doctest: +SKIP
     """
     claim = get(claim_id)
-    outcome = _outcome(claim_id, holds, partly, needs)
-    seen = str(evidence).strip()
-    if not seen and not needs:
+    _check_outcome(claim_id, outcome, needs)
+    text = str(evidence).strip()
+    if not text and not needs:
         raise _misuse(claim_id, "no evidence", "what the board showed, as evidence=")
-    return _noted(claim, outcome, seen, needs, board)
+    return _record(claim, outcome, text, needs, board)
 
 
 def cite(claim_id: str, *, source: str, outcome: Outcome, needs: str = "") -> Verdict:
-    """Note what documents say of a claim that no board can decide.
+    """Record what documents say about a claim that no board can decide.
 
-    ``source`` names where it is written. ``needs`` goes with the outcome "not testable here",
-    and only with it. Raises :class:`ClaimError` as :func:`judge` does.
+    ``source`` says where it is written. ``outcome`` and ``needs`` are those of :func:`judge`,
+    and so are the errors.
 
     >>> cite("c1.0-05", source="go.dev/doc/go1.5#ports", outcome="fails")  # doctest: +SKIP
     """
     claim = get(claim_id)
-    if outcome not in OUTCOMES:
-        raise _misuse(claim_id, f"the outcome {outcome!r}", f"one of {', '.join(OUTCOMES)}")
+    _check_outcome(claim_id, outcome, needs)
     if not source.strip():
         raise _misuse(claim_id, "no source", "the document, as source=")
-    if (outcome == "not testable here") != bool(needs):
+    return _record(claim, outcome, source.strip(), needs, board=None)
+
+
+def _check_outcome(claim_id: str, outcome: object, needs: str) -> None:
+    """Raise :class:`ClaimError` if the outcome is unknown, or does not fit ``needs``."""
+    if not isinstance(outcome, str) or outcome not in OUTCOMES:
         raise _misuse(
             claim_id,
-            f"{outcome!r} with needs={needs!r}",
-            "needs= for what cannot be tested, only",
+            f"the outcome {one_line(repr(outcome), 60)}",
+            f"one of {', '.join(OUTCOMES)}",
+            'outcome="holds" if condition else "fails"',
         )
-    return _noted(claim, outcome, source.strip(), needs, board=None)
+    if (outcome == "not testable here") != bool(needs.strip()):
+        raise _misuse(
+            claim_id,
+            f"the outcome {outcome!r} with needs={needs!r}",
+            "needs= with the outcome 'not testable here', and only then",
+        )
 
 
-def _outcome(claim_id: str, holds: object, partly: object, needs: str) -> Outcome:
-    """The one outcome a call of :func:`judge` gives. Raises :class:`ClaimError`."""
-    for name, value in {"holds": holds, "partly": partly}.items():
-        # By name, as numpy's booleans are good too: they are what pandas compares to.
-        if value is not None and type(value).__name__ not in ("bool", "bool_"):
-            found = f"{name}={one_line(repr(value), 60)}"
-            raise _misuse(claim_id, found, "True or False", f"{name}=bool(...)")
-    given: list[Outcome] = []
-    if holds is not None:
-        given.append("holds" if holds else "fails")
-    if partly:
-        given.append("partly")
-    if needs:
-        given.append("not testable here")
-    if len(given) != 1:
-        found = f"{len(given)} outcomes ({', '.join(given)})" if given else "no outcome"
-        raise _misuse(claim_id, found, "exactly one of holds=, partly=True and needs=")
-    return given[0]
-
-
-def _noted(
+def _record(
     claim: Claim, outcome: Outcome, evidence: str, needs: str, board: Subject | None
 ) -> Verdict:
-    """The verdict, entered in the ledger. Raises :class:`ClaimError` on a contradiction."""
+    """Make the verdict and write it to the ledger. Raises :class:`ClaimError`."""
     agrees = outcome in compatible_outcomes(claim.verdict)
     verdict = Verdict(
         claim.id,
@@ -125,13 +111,13 @@ def _noted(
     record(verdict)  # before the error: a contradiction fails the run, its evidence stays
     if not agrees:
         raise ClaimError(
-            f"{claim.id} {outcome} {verdict.by}, which contradicts the table: it says "
-            f"{claim.verdict}; seen: {one_line(evidence)}",
+            f"{claim.id} {outcome} {verdict.decided_by}, which contradicts the table: it says "
+            f"{claim.verdict}; evidence: {one_line(evidence)}",
             expected=" or ".join(compatible_outcomes(claim.verdict)[:-1]),
             hint="find out whether the experiment or the table is wrong",
         )
     return verdict
 
 
-def _misuse(claim_id: str, found: str, expected: str, hint: str = "") -> ClaimError:
-    return ClaimError(f"{claim_id} is given {found}", expected=expected, hint=hint)
+def _misuse(claim_id: str, message: str, expected: str, hint: str = "") -> ClaimError:
+    return ClaimError(f"{claim_id} is given {message}", expected=expected, hint=hint)

@@ -16,18 +16,18 @@ from labkit.errors import ClaimError
 __all__ = ["Claim", "Rating", "claims", "get", "section", "sections"]
 
 Rating = Literal["TRUE", "PARTLY", "FALSE", "OUTDATED", "UNTESTABLE-HERE", "HARDWARE-DEPENDENT"]
-"""What the table says of a claim."""
+"""The table's own verdict on a claim."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One statement of the document, in the table's words.
+    """One statement of the document: one row of the table.
 
-    ``section`` is the title of the document's section and ``key`` its number. ``verdict``
-    is the table's own, ``correct_fact`` what is true, ``source`` where that is written or
-    was observed, ``experiment`` a way to find out. ``where`` says where the experiment
-    can run: a an emulated arm64 board, b real silicon only, c a host with a cross compiler,
-    u user-mode emulation, n any Linux host, d documents only.
+    ``section`` is the title of the document's section and ``key`` its number. ``verdict`` is
+    the table's own verdict, ``correct_fact`` what is true, ``source`` where that is written or
+    was observed, ``experiment`` a way to test it. ``testable_on`` says where the experiment can
+    run: a an emulated arm64 board, b real silicon only, c a host with a cross compiler, u
+    user-mode emulation, n any Linux host, d documents only.
 
     >>> get("c2.2-01").key
     '2.2'
@@ -40,7 +40,7 @@ class Claim:
     correct_fact: str
     source: str
     experiment: str
-    where: str
+    testable_on: str
 
     @property
     def key(self) -> str:
@@ -53,7 +53,7 @@ class Claim:
 
 @functools.cache
 def claims() -> Mapping[str, Claim]:
-    """All claims by id, in the document's order. The mapping cannot be changed.
+    """All claims by id, in the document's order. The mapping is read-only.
 
     >>> len(claims())
     227
@@ -64,7 +64,7 @@ def claims() -> Mapping[str, Claim]:
 
 
 def get(claim_id: str) -> Claim:
-    """One claim by id. Raises :class:`ClaimError`, naming the ids that come near.
+    """One claim by id. Raises :class:`ClaimError`, with similar ids, if there is none.
 
     >>> get("c0-02").verdict
     'OUTDATED'
@@ -85,13 +85,13 @@ def section(key: str) -> list[Claim]:
     >>> [claim.id for claim in section("0")]
     ['c0-01', 'c0-02']
     """
-    found = [claim for claim in claims().values() if claim.key == key]
-    if not found:
+    matching = [claim for claim in claims().values() if claim.key == key]
+    if not matching:
         raise ClaimError(
             f"the document has no section {key!r}",
             expected=f"one of {', '.join(sections())}",
         )
-    return found
+    return matching
 
 
 def sections() -> dict[str, str]:
@@ -104,6 +104,7 @@ def sections() -> dict[str, str]:
 
 
 def _claim(row: dict[str, str]) -> Claim:
-    """A claim from a row of the table, whose last column is named more fully there."""
-    where = row.pop("where_testable")
-    return Claim(**row, where=where)  # type: ignore[arg-type]  # the tests hold `verdict` to it
+    """A claim from a row of the table. The column ``where_testable`` becomes ``testable_on``."""
+    testable_on = row.pop("where_testable")
+    # The tests check that `verdict` is a Rating.
+    return Claim(**row, testable_on=testable_on)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""A verdict: what was found about one claim, with all that is needed to trust it later."""
+"""A verdict: the outcome for one claim, with the evidence and the circumstances."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from labkit.display import StrRepr
 __all__ = ["OUTCOMES", "Kind", "Outcome", "Verdict", "compatible_outcomes", "one_line", "prose"]
 
 Outcome = Literal["holds", "fails", "partly", "not testable here"]
-"""What became of a claim."""
+"""The outcome of a test of a claim."""
 
 Kind = Literal["board", "document"]
-"""Who decided: a board that was asked, or a document that was read."""
+"""What decided the outcome: an experiment on a board, or a document."""
 
-# A mark helps the eye; the word beside it carries the meaning, for screen readers too.
+# The mark is for quick reading. The word beside it carries the meaning, for screen readers too.
 OUTCOMES: dict[Outcome, str] = {
     "holds": "✓",
     "fails": "✗",
@@ -27,7 +27,7 @@ OUTCOMES: dict[Outcome, str] = {
 }
 """Each outcome with its mark."""
 
-_AGREEING: dict[Rating, tuple[Outcome, ...]] = {
+_COMPATIBLE: dict[Rating, tuple[Outcome, ...]] = {
     "TRUE": ("holds", "partly"),
     "PARTLY": ("partly",),
     "FALSE": ("fails", "partly"),
@@ -36,30 +36,30 @@ _AGREEING: dict[Rating, tuple[Outcome, ...]] = {
     "HARDWARE-DEPENDENT": ("holds", "fails", "partly"),
 }
 
-# JupyterLab sets `$...$` in HTML as mathematics; $HOME and $GOROOT are none.
-_NOT_MATHS = "tex2jax_ignore mathjax_ignore"
+# JupyterLab renders `$...$` in HTML as mathematics; these classes keep $HOME and $GOROOT as text.
+_NO_MATH = "tex2jax_ignore mathjax_ignore"
 
 
-def compatible_outcomes(standing: Rating) -> tuple[Outcome, ...]:
-    """The outcomes that do not contradict the table. Not being able to test never does.
+def compatible_outcomes(rating: Rating) -> tuple[Outcome, ...]:
+    """The outcomes that do not contradict the table. "not testable here" never contradicts it.
 
     >>> compatible_outcomes("PARTLY")
     ('partly', 'not testable here')
     """
-    return (*_AGREEING[standing], "not testable here")
+    return (*_COMPATIBLE[rating], "not testable here")
 
 
 @dataclass(frozen=True, repr=False)
 class Verdict(StrRepr):
-    """What was found about one claim.
+    """The outcome for one claim.
 
-    ``evidence`` is what was seen or, for a document, where it is written; ``needs`` is what
-    a test would take where there was none. ``kind`` says whether the board or a document
-    decided. ``platform``, ``board`` and ``emulated`` say what was asked (empty and False for
-    a document), ``version`` is labkit's, ``time`` is UTC in ISO 8601. ``agrees`` is False
-    where the outcome contradicts the claims table.
+    ``evidence`` is what the board showed or, for a document, where it is written. ``needs`` is
+    what a test would need, if none was possible. ``kind`` says whether a board or a document
+    decided. ``platform``, ``board`` and ``emulated`` describe the board (empty and False for a
+    document). ``version`` is that of labkit, ``time`` is UTC in ISO 8601. ``agrees`` is False
+    if the outcome contradicts the claims table.
 
-    It shows itself as a small card in a notebook and as one line in a terminal.
+    It is displayed as a small card in a notebook and as one line in a terminal.
     """
 
     claim_id: str
@@ -75,44 +75,44 @@ class Verdict(StrRepr):
     agrees: bool
 
     @property
-    def grounds(self) -> str:
-        """Why the outcome is what it is: what was seen, and what a test would need."""
-        needed = f"It needs {self.needs}." if self.needs else ""
-        return "\n".join(filter(None, (self.evidence, needed)))
+    def rationale(self) -> str:
+        """The reason for the outcome: the evidence, and what a test would need."""
+        requirement = f"It needs {self.needs}." if self.needs else ""
+        return "\n".join(filter(None, (self.evidence, requirement)))
 
     @property
     def label(self) -> str:
-        """The outcome as a mark and a word, and whether it contradicts the table."""
+        """The outcome as a mark and a word, with a note if it contradicts the table."""
         label = f"{OUTCOMES[self.outcome]} {self.outcome}"
         return label if self.agrees else f"{label}, which contradicts the table"
 
     @property
-    def by(self) -> str:
-        """Who decided, for people to read."""
+    def decided_by(self) -> str:
+        """What decided the outcome, as text: ``on NAME`` or ``by document``."""
         if self.kind == "document":
             return "by document"
         return f"on {self.board}{' (emulated)' if self.emulated else ''}"
 
     def __str__(self) -> str:
-        return f"{self.claim_id} {self.label}, {self.by}: {one_line(self.grounds)}"
+        return f"{self.claim_id} {self.label}, {self.decided_by}: {one_line(self.rationale)}"
 
     def _repr_html_(self) -> str:
-        # No colours of our own: the card takes those of JupyterLab's theme, light or dark.
+        # No colours are set here: the card takes those of JupyterLab's theme, light or dark.
         claim = get(self.claim_id)
-        mark = "border-left: 3px solid currentColor; padding-left: 0.8em; margin: 0.4em 0"
-        grounds = "white-space: pre-wrap; overflow-wrap: anywhere; padding-left: 1em"
+        border = "border-left: 3px solid currentColor; padding-left: 0.8em; margin: 0.4em 0"
+        pre = "white-space: pre-wrap; overflow-wrap: anywhere; padding-left: 1em"
         return (
-            f'<div class="{_NOT_MATHS}" style="{mark}">'
+            f'<div class="{_NO_MATH}" style="{border}">'
             f"<div><code>{escape(claim.id)}</code> <q>{prose(claim.claim)}</q></div>"
-            f"<div><strong>{escape(self.label)}</strong>, {escape(self.by)}</div>"
-            f'<div style="{grounds}">{escape(self.grounds)}</div>'
+            f"<div><strong>{escape(self.label)}</strong>, {escape(self.decided_by)}</div>"
+            f'<div style="{pre}">{escape(self.rationale)}</div>'
             f"<div><em>What is true:</em> {prose(claim.correct_fact)}</div>"
             "</div>"
         )
 
 
 def one_line(text: str, limit: int = 120) -> str:
-    """``text`` on one line of at most ``limit`` characters.
+    """``text`` on one line of at most ``limit`` characters; a longer text ends with "…".
 
     >>> one_line("Store:\\n  stlr x0, [x1]")
     'Store: stlr x0, [x1]'
@@ -122,7 +122,7 @@ def one_line(text: str, limit: int = 120) -> str:
 
 
 def prose(text: str) -> str:
-    """The table's text as HTML: escaped, and what stands in backticks as code.
+    """The table's text as HTML: escaped, and text in backticks as code.
 
     >>> prose("`a | b` < c")
     '<code>a | b</code> &lt; c'

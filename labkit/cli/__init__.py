@@ -1,4 +1,4 @@
-"""The ``labkit`` command: its groups, and what a user sees of an error."""
+"""The ``labkit`` command: its groups, and how it reports an error."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Annotated
 import typer
 
 from labkit.cli import boards, doctor, go, image, run
-from labkit.cli.console import say
+from labkit.cli.console import echo
 from labkit.errors import LabError
 
 __all__ = ["app", "main"]
 
 EXIT_CODES = """\
-Exit codes: 0 done; 1 something is not well (a notebook failed, a check said no, a program is
-missing); 2 the words of the command line are wrong; 3 a board, an image or a file stands in
-the way, and the message says what to do; 130 ended by Ctrl-C. `board run` gives the exit
-code of the command it ran."""
+Exit codes: 0 success; 1 a notebook or a check failed, or something is missing; 2 the command
+line is wrong; 3 a board, an image or a file prevents the command, and the message names the
+next step; 130 stopped by Ctrl-C. `board run` returns the exit code of the command on the
+board."""
 
 app = typer.Typer(
-    help="Put statements about Go on ARMv8 to a real arm64 board and see what it says.",
+    help="Test statements about Go on ARMv8 on a real arm64 board.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -33,8 +33,8 @@ app.command("doctor")(doctor.doctor)
 app.command("run")(run.run)
 
 
-def _say_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(requested: bool) -> None:
+    if requested:
         import labkit
 
         print(f"labkit {labkit.__version__}")
@@ -44,19 +44,22 @@ def _say_version(wanted: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say which.")
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
+        ),
     ] = False,
 ) -> None:
     pass
 
 
 def main() -> None:
-    """Run the command line; a :class:`LabError` is one line and exit code 3."""
+    """Run the command line. A :class:`LabError` is printed as one line, with exit code 3."""
     try:
         app()
     except LabError as error:
-        say(f"labkit: {error}", to=sys.stderr)
+        echo(f"labkit: {error}", file=sys.stderr)
         sys.exit(3)
     except KeyboardInterrupt:
-        say("labkit: stopped", to=sys.stderr)
+        echo("labkit: stopped", file=sys.stderr)
         sys.exit(130)

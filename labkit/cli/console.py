@@ -1,4 +1,4 @@
-"""What the command says to a person: commands are spelled so that they can be typed."""
+"""Messages for a person: the commands in them can be typed as they stand."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
-__all__ = ["say", "typed"]
+__all__ = ["echo", "with_command_path"]
 
 
-def typed(text: str) -> str:
-    """``text`` with each ``labkit ...`` in it spelled as it can be typed here.
+def with_command_path(text: str) -> str:
+    """``text`` with each ``labkit ...`` command spelled so that it can be typed here.
 
-    Outside an activated virtual environment that is the path of the running command.
+    Outside an activated virtual environment ``labkit`` is not on PATH; the path of the running
+    command is used instead.
     """
     if shutil.which("labkit"):
         return text
-    mine = os.path.relpath(Path(sys.argv[0]))
-    return re.sub(r"\blabkit(?= (?:board|image|go|doctor|run)\b)", lambda _: mine, text)
+    path = os.path.relpath(Path(sys.argv[0]))
+    return re.sub(r"\blabkit(?= (?:board|image|go|doctor|run)\b)", lambda _: path, text)
 
 
-def say(text: str, *, to: TextIO | None = None) -> None:
-    """Print a line or more for a person, on standard output unless said otherwise."""
-    print(typed(text), file=to or sys.stdout)
+def echo(text: str, *, file: TextIO | None = None) -> None:
+    """Print one or more lines for a person, on standard output unless ``file`` is given."""
+    print(with_command_path(text), file=file or sys.stdout)

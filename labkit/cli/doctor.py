@@ -1,4 +1,4 @@
-"""``labkit doctor``: what is here, what is missing, and the line that mends it."""
+"""``labkit doctor``: what this computer has, what is missing, and the command that adds it."""
 
 from __future__ import annotations
 
@@ -17,136 +17,144 @@ import typer
 import labkit
 from labkit import golang, platforms
 from labkit.boards import inventory
-from labkit.cli.console import say, typed
-from labkit.cli.tables import show
+from labkit.cli.console import echo, with_command_path
+from labkit.cli.tables import print_table
 from labkit.errors import LabError
 from labkit.golang.analysis.disassembly import OBJDUMP
 from labkit.paths import cache_dir
-from labkit.tools import Program, install_command, missing
-from labkit.virtual import images, qemu
-from labkit.virtual import tools as programs
+from labkit.tools import HostTool, install_command, missing
+from labkit.virtual import images, qemu, tools
 from labkit.virtual.builder import SPACE
 
-__all__ = ["Finding", "doctor", "examine"]
+__all__ = ["HostCheck", "doctor", "run_checks"]
 
 OLDEST_QEMU = (7, 2)
-"""The QEMU this was written with; older ones lack parts of `-cpu max`."""
+"""The QEMU that labkit is developed with; older ones lack parts of ``-cpu max``."""
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One thing looked at. ``ok`` is False where something will not work without it."""
+class HostCheck:
+    """One check of this computer. ``ok`` is False where the guide cannot work without it.
 
-    what: str
+    ``found`` is what the check saw, ``hint`` the command or step that corrects it.
+    """
+
+    name: str
     ok: bool
     found: str
     hint: str = ""
 
 
-def examine() -> list[Finding]:
-    """Look at everything the guide needs of this machine; nothing is changed."""
-    built = [image for image in images.images() if _current(image)]
+def run_checks() -> list[HostCheck]:
+    """Check everything that the guide needs of this computer. Changes nothing."""
+    built = [image for image in images.images() if _is_current(image)]
     return [
-        Finding("python", sys.version_info >= (3, 11), python_platform.python_version()),
-        Finding("labkit", True, labkit.__version__),
-        _package("jupyterlab", "jupyterlab"),
+        HostCheck("python", sys.version_info >= (3, 11), python_platform.python_version()),
+        HostCheck("labkit", True, labkit.__version__),
+        _package("jupyterlab"),
         _go(),
         _qemu(),
-        _programs("programs to run a virtual board", programs.RUN, needed=True),
-        _programs("programs to play a Raspberry Pi's firmware", programs.FIRMWARE, needed=False),
-        _programs("programs to build an image", programs.BUILD, needed=not built),
-        _programs("a program to read arm64 machine code", (OBJDUMP,), needed=True),
-        _arm64(needed=not built),
-        _room(needed=not built),
-        Finding("images", True, ", ".join(sorted(i.platform for i in built)) or "none yet"),
-        _boards(),
+        _tools("programs to run a virtual board", tools.RUN, needed=True),
+        _tools("programs to emulate a Raspberry Pi's firmware", tools.FIRMWARE, needed=False),
+        _tools("programs to build an image", tools.BUILD, needed=not built),
+        _tools("a program to read arm64 machine code", (OBJDUMP,), needed=True),
+        _binfmt(needed=not built),
+        _disk_space(needed=not built),
+        HostCheck("images", True, ", ".join(sorted(i.platform for i in built)) or "none yet"),
+        _inventory(),
     ]
 
 
 def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="For a program to read.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Look at this machine: what is here, what is missing, and the line that mends it."""
-    findings = examine()
-    well = all(finding.ok for finding in findings)
+    """Check this computer: what is there, what is missing, and how to add it."""
+    checks = run_checks()
+    all_ok = all(check.ok for check in checks)
     if as_json:
-        print(json.dumps([asdict(finding) for finding in findings], indent=1))
+        print(json.dumps([asdict(check) for check in checks], indent=1))
     else:
         rows = [
-            (f.what, "ok" if f.ok else "MISSING", typed(f.found), typed(f.hint)) for f in findings
+            (
+                check.name,
+                "ok" if check.ok else "MISSING",
+                with_command_path(check.found),
+                with_command_path(check.hint),
+            )
+            for check in checks
         ]
-        show(("", "", "found", "what to type"), rows)
-        say("All is there. Next: make guide" if well else "Some things are missing, as above.")
-    sys.exit(0 if well else 1)
+        print_table(("", "", "found", "next step"), rows)
+        echo("All is there. Next: make guide" if all_ok else "Some things are missing: see above.")
+    sys.exit(0 if all_ok else 1)
 
 
-def _current(image: images.Image) -> bool:
+def _is_current(image: images.Image) -> bool:
     if image.platform not in platforms.names():
         return False
     return images.recipe_digest(platforms.get(image.platform)) == image.recipe
 
 
-def _package(what: str, module: str) -> Finding:
-    there = importlib.util.find_spec(module) is not None
-    return Finding(what, there, "here" if there else "not installed", "" if there else "make setup")
+def _package(name: str) -> HostCheck:
+    installed = importlib.util.find_spec(name) is not None
+    found, hint = ("installed", "") if installed else ("not installed", "make setup")
+    return HostCheck(name, installed, found, hint)
 
 
-def _go() -> Finding:
+def _go() -> HostCheck:
     try:
-        return Finding("go", True, f"go{golang.toolchain().version}")
+        return HostCheck("go", True, f"go{golang.toolchain().version}")
     except LabError as error:
-        return Finding("go", False, error.message, error.hint)
+        return HostCheck("go", False, error.message, error.hint)
 
 
-def _qemu() -> Finding:
+def _qemu() -> HostCheck:
     try:
-        said = qemu.version()
+        version = qemu.version()
     except LabError as error:
-        return Finding("qemu", False, "not on this machine", error.hint)
-    number = re.search(r"(\d+)\.(\d+)", said)
+        return HostCheck("qemu", False, "not on this machine", error.hint)
+    number = re.search(r"(\d+)\.(\d+)", version)
     new_enough = number is not None and tuple(map(int, number.groups())) >= OLDEST_QEMU
-    wanted = ".".join(map(str, OLDEST_QEMU))
-    return Finding("qemu", new_enough, said, "" if new_enough else f"install {wanted} or newer")
+    oldest = ".".join(map(str, OLDEST_QEMU))
+    hint = "" if new_enough else f"install QEMU {oldest} or newer"
+    return HostCheck("qemu", new_enough, version, hint)
 
 
-def _programs(what: str, wanted: tuple[Program, ...], *, needed: bool) -> Finding:
-    lacking = missing(wanted)
-    if not lacking:
-        return Finding(what, True, "all here")
-    names = ", ".join(program.name for program in lacking)
-    found = f"without {names}" + ("" if needed else " (not needed: there is an image)")
-    return Finding(what, not needed, found, install_command(lacking))
+def _tools(name: str, required: tuple[HostTool, ...], *, needed: bool) -> HostCheck:
+    absent = missing(required)
+    if not absent:
+        return HostCheck(name, True, "all installed")
+    found = "missing: " + ", ".join(tool.name for tool in absent)
+    if not needed:
+        found += " (not needed now)"
+    return HostCheck(name, not needed, found, install_command(absent))
 
 
-def _arm64(*, needed: bool) -> Finding:
-    if programs.runs_arm64():
-        return Finding("arm64 programs during a build", True, "the kernel runs them")
-    return Finding(
-        "arm64 programs during a build",
-        not needed or programs.can_register_binfmt(),
-        "not registered; labkit does it at the build"
-        if programs.can_register_binfmt()
-        else "not registered",
-        "" if programs.can_register_binfmt() else "sudo update-binfmts --enable qemu-aarch64",
-    )
+def _binfmt(*, needed: bool) -> HostCheck:
+    name = "arm64 programs during a build"
+    if tools.runs_arm64():
+        return HostCheck(name, True, "the kernel runs them")
+    if tools.can_register_binfmt():
+        return HostCheck(name, True, "not registered; labkit registers them for the build")
+    hint = "sudo update-binfmts --enable qemu-aarch64"
+    return HostCheck(name, not needed, "not registered", hint)
 
 
-def _room(*, needed: bool) -> Finding:
+def _disk_space(*, needed: bool) -> HostCheck:
     directory = cache_dir()
-    there: Path = next(path for path in (directory, *directory.parents) if path.exists())
-    free = shutil.disk_usage(there).free
+    existing: Path = next(path for path in (directory, *directory.parents) if path.exists())
+    free = shutil.disk_usage(existing).free
     enough = free >= SPACE or not needed
-    return Finding(
-        "room in the cache folder",
+    return HostCheck(
+        "free space for the cache",
         enough,
         f"{free / 2**30:.1f} GiB free in {directory}",
-        "" if enough else "make room, or set LABKIT_CACHE to a folder on a larger disk",
+        "" if enough else "free some space, or set LABKIT_CACHE to a directory on a larger disk",
     )
 
 
-def _boards() -> Finding:
+def _inventory() -> HostCheck:
+    name = "your own boards"
     try:
-        names = ", ".join(inventory.entries()) or "none (labkit board add)"
+        return HostCheck(name, True, ", ".join(inventory.entries()) or "none (labkit board add)")
     except LabError as error:
-        return Finding("your own boards", False, error.message, error.hint)
-    return Finding("your own boards", True, names)
+        return HostCheck(name, False, error.message, error.hint)

@@ -1,4 +1,4 @@
-"""``labkit run``: notebooks in batch, on one board."""
+"""``labkit run``: run notebooks in batch on one board."""
 
 from __future__ import annotations
 
@@ -14,23 +14,26 @@ __all__ = ["run"]
 def run(
     notebooks: Annotated[
         list[str] | None,
-        typer.Argument(help="Files, or sections such as 2.2. None: the whole guide."),
+        typer.Argument(help="Files, directories, or sections such as 2.2. Default: all notebooks."),
     ] = None,
-    platform: Annotated[str, typer.Option(help="The kind of board.")] = "debian-12",
-    board: Annotated[str, typer.Option(help="A board of that kind; else a virtual one.")] = "",
+    platform: Annotated[str, typer.Option(help="The platform of the board.")] = "debian-12",
+    board: Annotated[
+        str, typer.Option(help="The name of a board of that platform. Default: a virtual one.")
+    ] = "",
     parameter: Annotated[
-        list[str] | None, typer.Option("-p", "--parameter", help="NAME=VALUE for the notebooks.")
+        list[str] | None,
+        typer.Option("-p", "--parameter", help="Set a notebook parameter, as NAME=VALUE."),
     ] = None,
-    results: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("results"),
+    results: Annotated[Path, typer.Option(help="The directory to write to.")] = Path("results"),
     fail_fast: Annotated[
-        bool, typer.Option("--fail-fast", help="Stop at the first failure.")
+        bool, typer.Option("--fail-fast", help="Stop at the first notebook that fails.")
     ] = False,
     keep_board: Annotated[
-        bool, typer.Option("--keep-board", help="Leave the virtual board up afterwards.")
+        bool, typer.Option("--keep-board", help="Leave the virtual board running.")
     ] = False,
 ) -> None:
-    """Run notebooks on a board, each from a fresh start; what came of it goes to results/."""
-    # Only here: papermill takes a second to import.
+    """Run notebooks on a board and write the results. A virtual board is reset before each."""
+    # Imported here: papermill takes a second to import.
     from labkit.guide import run_guide
 
     sys.exit(

@@ -8,11 +8,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["show"]
+__all__ = ["print_table"]
 
 
-def show(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows under their columns' names; long cells fold, none is cut."""
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows below the names of their columns. Long cells fold; no text is cut."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")

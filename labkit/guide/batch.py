@@ -1,4 +1,4 @@
-"""A run: notebooks one after the other on one board, and what came of each."""
+"""A run: notebooks one after the other on one board, and a summary of their outcomes."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from labkit import platforms
 from labkit.boards import Board
 from labkit.claims import read_verdicts
 from labkit.claims.ledger import FILE_VARIABLE
-from labkit.errors import GuideError, LabError
+from labkit.errors import ClaimError, GuideError, LabError
 from labkit.guide.execution import OnCell, execute
 from labkit.guide.notebooks import Notebook
-from labkit.guide.parameters import fill
-from labkit.guide.progress import Progress, Report
-from labkit.guide.reservation import acquire_board, check_platform, ended
+from labkit.guide.parameters import bind
+from labkit.guide.progress import Progress, ProgressCallback
+from labkit.guide.reservation import acquire_board, check_platform, machine_gone
+from labkit.guide.results import notebook_path, verdicts_path, write
 from labkit.guide.summary import Row, Status, Summary
 from labkit.paths import cache_dir, config_dir
 
@@ -31,15 +32,12 @@ CELL_TIMEOUT = 600
 
 @dataclass(frozen=True)
 class _Job:
-    """One notebook with its values, and the file its executed copy becomes."""
+    """One notebook with its parameter values, and the files of its results."""
 
     notebook: Notebook
     values: Mapping[str, object]
     output: Path
-
-    @property
-    def verdicts(self) -> Path:
-        return self.output.with_name(f"{self.output.stem}.verdicts.jsonl")
+    verdicts: Path
 
 
 def run(
@@ -47,25 +45,25 @@ def run(
     platform: str,
     board: str = "",
     parameters: Mapping[str, object] | None = None,
-    results: Path = Path("results"),
+    results_dir: Path = Path("results"),
     *,
     fail_fast: bool = False,
     keep_board: bool = False,
     cell_timeout: int = CELL_TIMEOUT,
-    report: Report = lambda progress: None,
+    on_progress: ProgressCallback = lambda progress: None,
 ) -> Summary:
-    """Run notebooks on one board; give the :class:`Summary`, which is also written.
+    """Run notebooks on one board; write the results and return their :class:`Summary`.
 
-    ``board`` is a name for :func:`labkit.open_board`; empty, a virtual board of ``platform``.
-    A virtual board is reset before each notebook and, unless ``keep_board``, stopped in the
-    end, or reset where it ran before. A real one is never reset. ``results/PLATFORM`` gets
-    each executed notebook, its verdicts beside it, and the summary of this run.
+    ``board`` is a name for :func:`labkit.open_board`; empty, it is a virtual board of
+    ``platform``. A virtual board is reset before each notebook. At the end it is stopped, or
+    reset if it ran before; ``keep_board`` leaves it running. A real board is never reset.
+    ``results_dir/PLATFORM`` gets the files that :mod:`labkit.guide.results` lists.
     ``cell_timeout`` is in seconds.
 
-    Raises :class:`LabError` before any notebook runs: an unknown platform or parameter, a
-    board that cannot be reached. After that, whatever happens stands in the summary: a
-    notebook that fails does not stop the others (unless ``fail_fast``), and Ctrl-C ends the
-    run with the rest of its notebooks skipped.
+    Raises :class:`LabError` before any notebook runs: for an unknown platform or parameter, or a
+    board that cannot be reached. After that every error is in the summary: a notebook that
+    fails does not stop the others (unless ``fail_fast``), and after Ctrl-C the remaining
+    notebooks are skipped.
 
     >>> run(resolve(["2.2"]), "debian-12").exit_code                # doctest: +SKIP
     0
@@ -73,77 +71,88 @@ def run(
     kind = platforms.get(platform).name
     name = board or kind
     check_platform(name, kind)
-    directory = results.absolute() / kind
-    jobs = _plan(notebooks, directory, fill(notebooks, kind, board, parameters or {}))
+    directory = results_dir.absolute() / kind
+    jobs = _plan(notebooks, directory, bind(notebooks, kind, board, parameters or {}))
     when = datetime.now(UTC).isoformat(timespec="seconds")
-    with acquire_board(name, keep=keep_board) as opened:
-        facts = opened.facts  # a board that is out of reach says so here
-        rows = _run_all(jobs, opened, fail_fast, cell_timeout, report)
+    with acquire_board(name, keep=keep_board) as acquired:
+        facts = acquired.facts  # raises an error now if the board cannot be reached
+        rows = _run_all(jobs, acquired, fail_fast, cell_timeout, on_progress)
         summary = Summary(
             kind, name, facts.emulated, facts.kernel, labkit.__version__, when, directory, rows
         )
-        summary.write()
+        write(summary)
     return summary
 
 
 def _plan(
     notebooks: Sequence[Notebook], directory: Path, values: Mapping[Notebook, Mapping[str, object]]
 ) -> list[_Job]:
-    """What is to be done, with a folder for each result. Raises :class:`GuideError`."""
+    """The jobs, with the directories for their results made. Raises :class:`GuideError`."""
     jobs = [
-        _Job(notebook, values[notebook], directory / f"{notebook.name}.ipynb")
+        _Job(
+            notebook,
+            values[notebook],
+            notebook_path(directory, notebook.name),
+            verdicts_path(directory, notebook.name),
+        )
         for notebook in notebooks
     ]
-    for output, times in Counter(job.output for job in jobs).items():
-        if times > 1:
-            raise GuideError(f"{times} notebooks would become {output}", hint="run one at a time")
+    for output, count in Counter(job.output for job in jobs).items():
+        if count > 1:
+            raise GuideError(
+                f"{count} notebooks would be written to {output}", hint="run one at a time"
+            )
     for job in jobs:
         if job.output.resolve() == job.notebook.path.resolve():
-            raise GuideError(f"the result would overwrite {job.output}", hint="--results FOLDER")
+            raise GuideError(f"the result would overwrite {job.output}", hint="--results DIRECTORY")
         try:
             job.output.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as trouble:
+        except OSError as error:
             raise GuideError(
-                f"{job.output.parent} cannot be made: {trouble.strerror}",
-                expected="a folder for results",
-                hint="name another with --results FOLDER",
-            ) from trouble
+                f"{job.output.parent} cannot be made: {error.strerror}",
+                expected="a directory for results",
+                hint="name another with --results DIRECTORY",
+            ) from error
     return jobs
 
 
 def _run_all(
-    jobs: Sequence[_Job], board: Board, fail_fast: bool, cell_timeout: int, report: Report
+    jobs: Sequence[_Job],
+    board: Board,
+    fail_fast: bool,
+    cell_timeout: int,
+    on_progress: ProgressCallback,
 ) -> list[Row]:
     rows: list[Row] = []
-    for number, job in enumerate(jobs, 1):
+    for index, job in enumerate(jobs, 1):
         name = job.notebook.name
         last = rows[-1].outcome if rows else "passed"
         if last in ("stopped", "skipped") or (fail_fast and last == "failed"):
             rows.append(Row(name, "skipped"))
             continue
 
-        def tell(cell: int, cells: int, job: _Job = job, number: int = number) -> None:
-            report(Progress(job.notebook.name, number, len(jobs), cell, cells))
+        def on_cell(cell: int, cells: int, name: str = name, index: int = index) -> None:
+            on_progress(Progress(name, index, len(jobs), cell, cells))
 
-        rows.append(_run_one(job, board, cell_timeout, tell))
-        report(Progress(name, number, len(jobs), row=rows[-1]))
+        rows.append(_run_one(job, board, cell_timeout, on_cell))
+        on_progress(Progress(name, index, len(jobs), row=rows[-1]))
     return rows
 
 
-def _run_one(job: _Job, board: Board, cell_timeout: int, tell: OnCell) -> Row:
-    """Reset the board, run the notebook; the row says what came of it, whatever it was."""
-    began = time.monotonic()
-    begun = 0
+def _run_one(job: _Job, board: Board, cell_timeout: int, on_cell: OnCell) -> Row:
+    """Reset the board and run the notebook. Every error becomes a part of the row."""
+    start = time.monotonic()
+    started_cells = 0
 
-    def on_cell(cell: int, cells: int) -> None:
-        nonlocal begun
-        begun = cell
-        tell(cell, cells)
+    def count_cell(cell: int, cells: int) -> None:
+        nonlocal started_cells
+        started_cells = cell
+        on_cell(cell, cells)
 
     outcome: Status = "failed"
     try:
-        tell(0, 0)
-        _clear(job)
+        on_cell(0, 0)
+        _remove_results(job)
         if board.virtual:
             board.reset()
         message = execute(
@@ -152,28 +161,33 @@ def _run_one(job: _Job, board: Board, cell_timeout: int, tell: OnCell) -> Row:
             job.values,
             environment=_environment(job),
             cell_timeout=cell_timeout,
-            on_cell=on_cell,
+            on_cell=count_cell,
         )
         if not message:
             outcome = "passed"
-        elif ended(board):
+        elif machine_gone(board):
             message += " (the virtual board is gone; the next notebook gets a new one)"
     except (LabError, OSError) as error:
         message = f"{type(error).__name__}: {error}"
     except KeyboardInterrupt:
         outcome, message = "stopped", "Ctrl-C"
-    seconds = time.monotonic() - began
-    return Row(job.notebook.name, outcome, begun, seconds, _count_verdicts(job), message)
+    seconds = time.monotonic() - start
+    try:
+        verdicts = _count_verdicts(job)
+    except ClaimError as error:  # the notebook damaged the file
+        verdicts, message = {}, message or str(error)
+        outcome = "failed" if outcome == "passed" else outcome
+    return Row(job.notebook.name, outcome, started_cells, seconds, verdicts, message)
 
 
-def _clear(job: _Job) -> None:
-    """Take away what an earlier run left, so that it is never taken for this one's."""
+def _remove_results(job: _Job) -> None:
+    """Remove the files of an earlier run, so that they are not taken for results of this one."""
     for file in (job.output, job.verdicts):
         file.unlink(missing_ok=True)
 
 
 def _environment(job: _Job) -> dict[str, str]:
-    """What the kernel must know. It runs in another folder, so every path is a whole one."""
+    """Variables for the kernel. It runs in another directory, so paths are absolute."""
     return {
         FILE_VARIABLE: str(job.verdicts),
         "LABKIT_CACHE": str(cache_dir().absolute()),
@@ -184,7 +198,7 @@ def _environment(job: _Job) -> dict[str, str]:
 
 
 def _count_verdicts(job: _Job) -> dict[str, int]:
-    """How many claims had which outcome; a claim judged again counts with its last one."""
+    """The number of claims by outcome. A claim that was judged twice counts with its last one."""
     if not job.verdicts.exists():
         return {}
     last = {verdict.claim_id: verdict.outcome for verdict in read_verdicts(job.verdicts)}

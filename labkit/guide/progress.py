@@ -1,4 +1,4 @@
-"""What a person sees while notebooks run."""
+"""The progress of a run, as a person sees it."""
 
 from __future__ import annotations
 
@@ -10,70 +10,73 @@ from dataclasses import dataclass
 
 from labkit.guide.summary import Row
 
-__all__ = ["Progress", "Report", "shown"]
+__all__ = ["Progress", "ProgressCallback", "progress_display"]
 
-BETWEEN_LINES = 10.0
-"""Seconds between two lines about one notebook, where no terminal is watched."""
+LINE_INTERVAL = 10.0
+"""Seconds between two lines about one notebook, if stderr is not a terminal."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run is: in notebook ``number`` of ``of``, in code cell ``cell`` of ``cells``.
+    """The position of a run: notebook ``index`` of ``total``, code cell ``cell`` of ``cells``.
 
-    Cell 0 means that the board is being reset. ``row`` is there once the notebook has ended.
+    Cell 0 means that the board is being reset. ``row`` is set once the notebook has ended.
+
+    >>> print(Progress("1.1", 1, 2, 3, 9))
+    [1/2] 1.1: cell 3 of 9
     """
 
     notebook: str
-    number: int
-    of: int
+    index: int
+    total: int
     cell: int = 0
     cells: int = 0
     row: Row | None = None
 
     def __str__(self) -> str:
-        at = f"cell {self.cell} of {self.cells}" if self.cell else "preparing the board"
-        return f"[{self.number}/{self.of}] {self.row or f'{self.notebook}: {at}'}"
+        step = f"cell {self.cell} of {self.cells}" if self.cell else "preparing the board"
+        return f"[{self.index}/{self.total}] {self.row or f'{self.notebook}: {step}'}"
 
 
-Report = Callable[[Progress], None]
-"""Who is told where a run is."""
+ProgressCallback = Callable[[Progress], None]
+"""Called with the new position whenever a notebook starts, starts a cell, or ends."""
 
 
 @contextmanager
-def shown() -> Iterator[Report]:
-    """A report for people, on stderr: a moving line on a terminal, plain lines elsewhere."""
+def progress_display() -> Iterator[ProgressCallback]:
+    """A display on stderr: one line that is updated on a terminal, a log of lines elsewhere."""
     if not sys.stderr.isatty():
-        yield _Lines()
+        yield _LogDisplay()
         return
-    terminal = _Terminal()
+    terminal = _TerminalDisplay()
     try:
         yield terminal
     finally:
         terminal.close()
 
 
-class _Lines:
-    """A line where a notebook begins, where it ends, and now and then between."""
+class _LogDisplay:
+    """Prints a line when a notebook starts, one when it ends, and one every few seconds between."""
 
     def __init__(self) -> None:
-        self._began = self._said = 0.0
+        self._start = self._last_line = 0.0
 
     def __call__(self, progress: Progress) -> None:
         now = time.monotonic()
-        begins = not progress.cell and not progress.row
-        if begins:
-            self._began = now
-        if begins or progress.row or now - self._said > BETWEEN_LINES:
-            since = "" if begins or progress.row else f", {now - self._began:.0f} s"
-            print(f"{progress}{since}", file=sys.stderr, flush=True)
-            self._said = now
+        starts = not progress.cell and not progress.row
+        if starts:
+            self._start = now
+        if starts or progress.row or now - self._last_line > LINE_INTERVAL:
+            elapsed = "" if starts or progress.row else f", {now - self._start:.0f} s"
+            print(f"{progress}{elapsed}", file=sys.stderr, flush=True)
+            self._last_line = now
 
 
-class _Terminal:
-    """One line that moves, and a line that stays for each notebook that has ended."""
+class _TerminalDisplay:
+    """Updates one line, and prints a line that stays for each notebook that has ended."""
 
     def __init__(self) -> None:
-        # Only here: rich is for terminals, and costs a moment to import.
+        # Imported here: rich is for terminals, and takes time to import.
         from rich.console import Console
         from rich.progress import Progress as Bar
         from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -86,7 +89,7 @@ class _Terminal:
     def __call__(self, progress: Progress) -> None:
         from rich.text import Text
 
-        self._bar.start()  # only now: before, an image may have shown its own progress
+        self._bar.start()  # not before: an image may have displayed its own progress until now
         if progress.row:
             self._bar.console.print(Text(str(progress)), soft_wrap=True)
         elif not progress.cell:
@@ -94,5 +97,5 @@ class _Terminal:
         self._bar.update(self._task, description="" if progress.row else str(progress))
 
     def close(self) -> None:
-        """Take the moving line away."""
+        """Remove the updated line."""
         self._bar.stop()

@@ -1,7 +1,7 @@
 """The outputs that are committed: those of the cells whose outputs nbval compares.
 
 ``python -m labkit.guide.refresh_outputs`` (``make outputs``) runs every notebook on a board and
-writes them anew. All other outputs go: they would differ from board to board.
+writes these outputs to its file. All other outputs are removed: they differ between boards.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ COMPARED = "nbval-check-output"
 
 
 def refresh(path: Path) -> None:
-    """Run one notebook and keep in its file the outputs of the cells that are compared."""
+    """Run one notebook and store the outputs of the tagged cells in its file."""
     notebook: Any = nbformat.read(path, as_version=4)
     NotebookClient(
         notebook,
@@ -38,6 +38,6 @@ def refresh(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    for each in resolve([]):
-        print(each.name)
-        refresh(each.path)
+    for notebook in resolve([]):
+        print(notebook.name)
+        refresh(notebook.path)

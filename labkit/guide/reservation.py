@@ -1,4 +1,4 @@
-"""A board for the length of a run: ours alone, and given back as it was found."""
+"""A board for the time of a run: reserved for this process, and released in its earlier state."""
 
 from __future__ import annotations
 
@@ -14,30 +14,31 @@ from labkit.paths import cache_dir
 from labkit.session import open_board
 from labkit.virtual import VirtualMachine
 
-__all__ = ["acquire_board", "check_platform", "ended"]
+__all__ = ["acquire_board", "check_platform", "machine_gone"]
 
 
 def check_platform(name: str, platform: str) -> None:
-    """Raise :class:`GuideError` where the board of that name is of another platform."""
+    """Raise :class:`GuideError` if the board of that name is known and of another platform."""
     entry = inventory.find(name)
-    kind = entry.platform if entry else name.partition("@")[0]
-    known = entry or kind in platforms.names()  # else `local`, or unknown: open_board will say
-    if known and kind != platform:
+    actual = entry.platform if entry else name.partition("@")[0]
+    # Other names are `local`, or unknown: open_board raises the error for those.
+    known = entry or actual in platforms.names()
+    if known and actual != platform:
         raise GuideError(
-            f"the board {name} is a {kind}", expected=platform, hint=f"--platform {kind}"
+            f"the board {name} is a {actual}", expected=platform, hint=f"--platform {actual}"
         )
 
 
 @contextmanager
 def acquire_board(name: str, *, keep: bool) -> Iterator[Board]:
-    """The board of that name, for one run at a time.
+    """Open the board of that name for one run at a time.
 
-    In the end a virtual board is stopped, or reset where it ran before; where ``keep``, it
-    is left running as it is. Raises :class:`GuideError` where another run has it, and what
-    :func:`labkit.open_board` raises.
+    At the end a virtual board is stopped, or reset if it ran before; with ``keep`` it is left
+    running as it is. Raises :class:`GuideError` if another run uses the board, and the errors
+    of :func:`labkit.open_board`.
     """
     machine = VirtualMachine(name)
-    with _alone(name):
+    with _exclusive(name):
         ran_before = machine.running
         board: Board | None = None
         try:
@@ -47,15 +48,15 @@ def acquire_board(name: str, *, keep: bool) -> Iterator[Board]:
             if board:
                 board.close()
             if not keep:
-                _give_back(machine, board, ran_before)
+                _release(machine, board, ran_before)
 
 
-def ended(board: Board) -> bool:
-    """Whether this is a virtual board whose machine is gone."""
+def machine_gone(board: Board) -> bool:
+    """Whether this is a virtual board whose machine does not run any more."""
     return board.virtual and not VirtualMachine(board.name).running
 
 
-def _give_back(machine: VirtualMachine, board: Board | None, ran_before: bool) -> None:
+def _release(machine: VirtualMachine, board: Board | None, ran_before: bool) -> None:
     if not ran_before and machine.directory.exists():
         machine.down()
     elif ran_before and board and board.virtual:
@@ -64,19 +65,19 @@ def _give_back(machine: VirtualMachine, board: Board | None, ran_before: bool) -
 
 
 @contextmanager
-def _alone(name: str) -> Iterator[None]:
-    """Be the only run on that board: two would reset it under each other."""
+def _exclusive(name: str) -> Iterator[None]:
+    """Hold the run lock of a board: two runs would reset the board under each other."""
     directory = cache_dir() / "locks"
     directory.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(directory / f"run-{name}.lock", timeout=0)
     try:
         lock.acquire()
-    except filelock.Timeout as taken:
+    except filelock.Timeout as error:
         raise GuideError(
             f"another labkit run uses the board {name}",
             expected="one run at a time",
-            hint="wait for it, or take one more board with --board PLATFORM@NAME",
-        ) from taken
+            hint="wait for it, or use another board: --board PLATFORM@NAME",
+        ) from error
     try:
         yield
     finally:

@@ -1,24 +1,30 @@
-"""What a kind of board is: one TOML file each, read and checked on first use."""
+"""What a kind of board is: one TOML file each, read and checked when it is asked for.
+
+The files beside this module are the platforms that come with labkit. Every ``*.toml`` file in the
+directory ``platforms`` of the user's configuration (:func:`labkit.paths.config_dir`) is one more.
+The file's name is the platform's name, and its fields are those of :class:`Platform`. With a table
+``[virtual]``, ``labkit board up NAME`` builds the image and boots the board.
+"""
 
 from __future__ import annotations
 
-import functools
-import tomllib
-from dataclasses import MISSING, dataclass, fields
+import re
+from dataclasses import dataclass, fields
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
+from labkit import schema
 from labkit.errors import PlatformError
+from labkit.paths import config_dir
 
-__all__ = ["Packages", "Platform", "VirtualSpec", "get", "load", "names"]
+__all__ = ["FirmwareSpec", "Packages", "Platform", "VirtualSpec", "get", "load", "names"]
 
 
 @dataclass(frozen=True)
 class Packages:
-    """What the distribution calls the packages the labs speak of; empty: it has none.
+    """The distribution's names of the packages that the labs mention; "" where it has none.
 
-    ``{release}`` in a name stands for what ``uname -r`` prints.
+    ``{release}`` in a name stands for the output of ``uname -r``.
     """
 
     headers: str
@@ -29,14 +35,31 @@ class Packages:
 
 
 @dataclass(frozen=True)
+class FirmwareSpec:
+    """How the firmware of one Raspberry Pi model differs from another's, for a virtual board.
+
+    ``model`` is its name in the filters of config.txt (``pi5``), ``title`` the model in the device
+    tree. ``arm_freq`` and ``arm_freq_min`` are its defaults in MHz, ``arm_freq_boost`` is the
+    default highest clock in MHz where config.txt has ``arm_boost=1`` (0: no other one).
+    ``command_line`` are the parameters that it puts before those of cmdline.txt.
+    """
+
+    model: str
+    title: str
+    arm_freq: int
+    arm_freq_min: int
+    arm_freq_boost: int = 0
+    command_line: str = ""
+
+
+@dataclass(frozen=True, repr=False)
 class VirtualSpec:
     """How labkit makes a virtual board of this kind.
 
-    ``suite`` is the distribution's release name, ``kernel`` its kernel package, ``include``
-    what the labs need baked in. ``memory`` and ``disk`` are in MiB. ``machine`` and ``cpu``
-    are QEMU's words, ``command_line`` the kernel's. ``backports`` is a second suite that the
-    kernel comes from, ``firmware`` says whether we play the Raspberry Pi's, which then has the
-    word on the command line.
+    ``suite`` is the distribution's release name, ``kernel`` its kernel package, ``include`` are
+    further packages for the image. ``backports`` is a second suite, for the kernel. ``memory`` and
+    ``disk`` are in MiB. ``machine`` and ``cpu`` are values of QEMU's options ``-M`` and ``-cpu``.
+    ``command_line`` is the kernel's; a board with ``firmware`` has it from the firmware instead.
     """
 
     suite: str
@@ -49,15 +72,23 @@ class VirtualSpec:
     include: list[str]
     command_line: str = ""
     backports: str = ""
-    firmware: bool = False
+    firmware: FirmwareSpec | None = None
+
+    def __repr__(self) -> str:
+        # The digest in an image's name is made of this text (labkit.virtual.images), so the text
+        # stays as it is: with another one every image would be built again. The content of an
+        # image depends on whether there is a firmware, and not on what the firmware does.
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values["firmware"] = self.firmware is not None
+        return f"VirtualSpec({', '.join(f'{name}={value!r}' for name, value in values.items())})"
 
 
 @dataclass(frozen=True)
 class Platform:
     """One kind of board. ``virtual`` is None where labkit cannot make one itself.
 
-    ``os_id`` and ``os_version`` are ID and VERSION_ID of its /etc/os-release, ``section``
-    is where the source document treats it.
+    ``os_id`` and ``os_version`` are ID and VERSION_ID of its /etc/os-release, ``section`` is the
+    section of the source document about it.
     """
 
     name: str
@@ -70,70 +101,60 @@ class Platform:
 
 
 def names() -> list[str]:
-    """The platforms there are.
+    """The names of all platforms, sorted.
 
-    >>> names()
-    ['debian-12', 'raspberry-pi-5', 'ubuntu-22.04']
+    >>> {"debian-12", "raspberry-pi-5", "ubuntu-22.04"} <= set(names())
+    True
     """
-    return sorted(
-        entry.name.removesuffix(".toml")
-        for entry in files(__name__).iterdir()
-        if entry.name.endswith(".toml")
-    )
+    return sorted({path.stem for path in _paths()})
 
 
-@functools.cache
 def get(name: str) -> Platform:
-    """One platform by name. Raises :class:`PlatformError`, naming those there are."""
-    if name not in names():
+    """One platform by name.
+
+    Raises :class:`~labkit.errors.PlatformError` for an unknown name, for a file with a mistake,
+    and for a file of the user's that has the name of one of labkit's.
+
+    >>> get("raspberry-pi-5").virtual.cpu
+    'cortex-a76'
+    """
+    paths = [path for path in _paths() if path.stem == name]
+    if not paths:
         raise PlatformError(
             f"there is no platform {name!r}", expected=f"one of {', '.join(names())}"
         )
-    return load(Path(str(files(__name__).joinpath(f"{name}.toml"))))
+    if len(paths) > 1:
+        raise PlatformError(
+            f"{paths[1]} has the name of a platform of labkit's own",
+            expected="another file name",
+            hint=f"mv {paths[1]} {paths[1].with_stem(f'my-{name}')}",
+        )
+    return load(paths[0])
 
 
 def load(path: Path) -> Platform:
-    """Read one platform file. Raises :class:`PlatformError`, naming the key that is wrong."""
+    """Read one platform file.
+
+    Raises :class:`~labkit.errors.PlatformError` with the key that is wrong.
+    """
+    if not re.fullmatch(r"\w[\w.-]*", path.stem):
+        raise PlatformError(
+            f"{path.stem!r} cannot name a platform", expected="letters, digits, dots and dashes"
+        )
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as wrong:
-        raise PlatformError(f"{path} cannot be read: {wrong}", expected="a TOML file") from wrong
-    table["packages"] = _build(Packages, table.get("packages"), f"{path}: [packages]")
-    if "virtual" in table:
-        table["virtual"] = _build(VirtualSpec, table["virtual"], f"{path}: [virtual]")
-    platform: Platform = _build(Platform, {"name": path.stem, **table}, str(path))
-    return platform
+        text = path.read_bytes()
+    except OSError as error:
+        raise PlatformError(
+            f"{path} cannot be read: {error.strerror}", expected="a TOML file"
+        ) from error
+    table = schema.parse_toml(text, source=str(path), error=PlatformError)
+    return schema.convert(
+        table, Platform, source=str(path), error=PlatformError, given={"name": path.stem}
+    )
 
 
-# How the types of a dataclass are written, and what a value of each is in TOML.
-_TYPES: dict[str, type] = {
-    "str": str,
-    "int": int,
-    "bool": bool,
-    "list[str]": list,
-    "Packages": Packages,
-    "VirtualSpec | None": VirtualSpec,
-}
-
-
-def _build(kind: Any, table: object, where: str) -> Any:
-    """A dataclass from a table, each key and type checked."""
-    if not isinstance(table, dict):
-        raise PlatformError(f"{where} is missing or not a table")
-    known = {field.name: field for field in fields(kind)}
-    for key in table:
-        if key not in known:
-            raise PlatformError(f"{where} has the unknown key {key!r}", expected=", ".join(known))
-    for key, field in known.items():
-        if key not in table:
-            if field.default is not MISSING:
-                continue
-            raise PlatformError(f"{where} lacks the key {key!r}")
-        wanted = _TYPES[str(field.type)]
-        value = table[key]
-        good = type(value) is wanted
-        if isinstance(value, list):
-            good = good and all(isinstance(item, str) for item in value)
-        if not good:
-            raise PlatformError(f"{where}: {key} = {value!r}", expected=f"a {field.type}")
-    return kind(**table)
+def _paths() -> list[Path]:
+    """The platform files: labkit's own, then the user's."""
+    directories = (Path(str(files(__name__))), config_dir() / "platforms")
+    paths = [path for directory in directories for path in sorted(directory.glob("*.toml"))]
+    return [path for path in paths if not path.name.startswith(".")]

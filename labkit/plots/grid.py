@@ -1,10 +1,11 @@
-"""A table of numbers or words as coloured squares, each with its value written in."""
+"""A table of numbers or of categories as coloured squares, each with its value written in it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from labkit.plots.plot import COLOURS, Plot, new_figure
+from labkit.plots.plot import COLOURS, Plot, count_text, new_figure, rows_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["category_grid", "heatmap"]
 
-_PALE: dict[str, Any] = {
+_TEXT_BOX: dict[str, Any] = {
     "boxstyle": "round,pad=0.2",
     "facecolor": "white",
     "alpha": 0.8,
@@ -21,12 +22,12 @@ _PALE: dict[str, Any] = {
 
 
 def heatmap(
-    frame: pd.DataFrame, *, label: str, emulated: bool, form: str = "{:g}", title: str = ""
+    frame: pd.DataFrame, *, label: str, emulated: bool, fmt: str = "{:g}", title: str = ""
 ) -> Plot:
-    """Draw numbers as a grid: one row an index entry, one column a column, darker is less.
+    """Draw a frame of numbers as a grid of its rows and columns. Darker is less.
 
-    ``label`` says what the numbers are, with their unit; missing numbers stay white.
-    ``form`` writes them. The index's and the columns' names become the axes' labels.
+    ``label`` names the numbers and their unit, ``fmt`` formats them. A missing number stays
+    white. The names of the frame's index and columns become the labels of the axes.
 
     >>> import pandas as pd
     >>> counts = pd.DataFrame({"v8.0": [4], "v8.1": [1]}, index=["Add"])
@@ -36,57 +37,61 @@ def heatmap(
     figure = new_figure(height=1.5 + 0.36 * len(frame), emulated=emulated)
     axes = figure.subplots()
     values = frame.astype(float).to_numpy()
-    # Cividis is read alike with and without full colour vision, and in grey.
+    # The colours of cividis are in one order for all readers, colour-blind ones too, and in grey.
     image = axes.imshow(values, cmap="cividis", aspect="auto")
     low, high = image.get_clim()
-    for row, line in enumerate(values):
-        for column, value in enumerate(line):
-            if value == value:  # not for a missing one
+    for row, row_values in enumerate(values):
+        for column, value in enumerate(row_values):
+            if value == value:  # NaN is a missing number
                 light = high > low and (value - low) / (high - low) > 0.55
-                text = form.format(value)
+                text = fmt.format(value)
                 axes.text(column, row, text, ha="center", va="center", color="k" if light else "w")
     figure.colorbar(image, ax=axes, label=label)
-    _frame_axes(axes, frame, title)
-    said = _read(frame.map(lambda value: form.format(value) if value == value else "none"))
-    return Plot(figure, f"Grid of {label}, {_size(frame)}. {said}")
+    _label_axes(axes, frame, title)
+    texts = frame.map(lambda value: fmt.format(value) if value == value else "none")
+    return Plot(figure, f"Grid of {label}, {_size_text(frame)}. {rows_text(texts)}")
 
 
 def category_grid(
-    frame: pd.DataFrame, *, meaning: dict[str, str], label: str, title: str = ""
+    frame: pd.DataFrame, *, legend: Mapping[str, str], label: str, title: str = ""
 ) -> Plot:
-    """Draw words as a grid, one colour a word, with the word in each square.
+    """Draw a frame of categories as a grid: one colour for each category, and its name.
 
-    ``meaning`` gives each word of the frame what it stands for, in the legend's order, at most
-    six of them; ``label`` says what the squares tell. The word ``–`` stays pale: nothing there.
+    ``legend`` explains each category of the frame: ``{category: meaning}``, at most six, in the
+    order of the legend. ``label`` names what the grid shows. The category ``–`` (an en dash)
+    means "nothing" and has no colour.
 
     >>> import pandas as pd
-    >>> seen = pd.DataFrame({"1.21": ["refused"]}, index=["GOARM=8"])
-    >>> category_grid(seen, meaning={"refused": "status 2"}, label="what go build said").alt
-    'Grid of what go build said, 1 row by 1 column. GOARM=8: 1.21 refused.'
+    >>> outcomes = pd.DataFrame({"1.21": ["refused"]}, index=["GOARM=8"])
+    >>> category_grid(outcomes, legend={"refused": "exit status 2"}, label="go build").alt
+    'Grid of go build, 1 row by 1 column. GOARM=8: 1.21 refused.'
     """
     from matplotlib.colors import ListedColormap
     from matplotlib.patches import Patch
 
-    words = list(meaning)
-    colours = ["0.93" if word == "–" else COLOURS[index] for index, word in enumerate(words)]
+    colours = {
+        category: "0.93" if category == "–" else COLOURS[index]
+        for index, category in enumerate(legend)
+    }
     figure = new_figure(height=1.7 + 0.36 * len(frame), emulated=False)
     axes = figure.subplots()
-    codes = frame.map(words.index).to_numpy()
-    axes.imshow(codes, cmap=ListedColormap(colours), vmin=0, vmax=len(words), aspect="auto")
-    for row, line in enumerate(frame.to_numpy()):
-        for column, word in enumerate(line):
-            text = axes.text(column, row, word, ha="center", va="center", fontsize=8)
-            text.set_bbox(_PALE)  # legible on each of the colours
+    codes = frame.map(list(legend).index).to_numpy()
+    palette = ListedColormap(list(colours.values()))
+    axes.imshow(codes, cmap=palette, vmin=0, vmax=len(legend), aspect="auto")
+    for row, categories in enumerate(frame.to_numpy()):
+        for column, category in enumerate(categories):
+            text = axes.text(column, row, category, ha="center", va="center", fontsize=8)
+            text.set_bbox(_TEXT_BOX)  # legible on each of the colours
     patches = [
-        Patch(color=colour, label=f"{word}: {meaning[word]}")
-        for word, colour in zip(words, colours, strict=True)
+        Patch(color=colours[category], label=f"{category}: {meaning}")
+        for category, meaning in legend.items()
     ]
     axes.legend(handles=patches, loc="lower left", bbox_to_anchor=(0, 1.02), frameon=False)
-    _frame_axes(axes, frame, title)
-    return Plot(figure, f"Grid of {label}, {_size(frame)}. {_read(frame)}")
+    _label_axes(axes, frame, title)
+    return Plot(figure, f"Grid of {label}, {_size_text(frame)}. {rows_text(frame)}")
 
 
-def _frame_axes(axes: Axes, frame: pd.DataFrame, title: str) -> None:
+def _label_axes(axes: Axes, frame: pd.DataFrame, title: str) -> None:
     axes.set_xticks(range(frame.shape[1]), [str(name) for name in frame.columns])
     axes.set_yticks(range(len(frame)), [str(name) for name in frame.index])
     axes.set_xlabel(str(frame.columns.name or ""))
@@ -102,15 +107,6 @@ def _frame_axes(axes: Axes, frame: pd.DataFrame, title: str) -> None:
         axes.set_title(title, loc="left", fontsize=10)
 
 
-def _size(frame: pd.DataFrame) -> str:
+def _size_text(frame: pd.DataFrame) -> str:
     rows, columns = frame.shape
-    return f"{rows} row{'s' * (rows != 1)} by {columns} column{'s' * (columns != 1)}"
-
-
-def _read(frame: pd.DataFrame) -> str:
-    """The grid as words, for those who cannot see it."""
-    lines = [
-        f"{name}: " + ", ".join(f"{column} {value}" for column, value in row.items())
-        for name, row in frame.iterrows()
-    ]
-    return "; ".join(lines) + "."
+    return f"{count_text(rows, 'row')} by {count_text(columns, 'column')}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labkit.plots.plot import COLOURS, Plot, new_figure
+from labkit.plots.plot import COLOURS, Plot, count_text, despine, new_figure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -13,10 +13,10 @@ __all__ = ["timeline"]
 
 
 def timeline(slices: pd.DataFrame, *, emulated: bool) -> Plot:
-    """Draw one row a goroutine, one bar a stretch of work, in the colour of its processor.
+    """Draw one row for each goroutine and one bar for each time that it ran without a break.
 
-    ``slices`` has the columns ``goroutine`` and ``cpu`` (numbers), ``start_ms`` and
-    ``end_ms`` (milliseconds since the program began).
+    The colour of a bar is that of its processor. ``slices`` has the columns ``goroutine`` and
+    ``cpu`` (numbers), ``start_ms`` and ``end_ms`` (milliseconds since the program's start).
 
     >>> import pandas as pd
     >>> one = pd.DataFrame({"goroutine": [0], "cpu": [1], "start_ms": [0.0], "end_ms": [2.0]})
@@ -24,15 +24,15 @@ def timeline(slices: pd.DataFrame, *, emulated: bool) -> Plot:
     'Timeline of 1 goroutine on 1 processor over 2 ms, 1 stretch of work.'
     """
     goroutines = slices["goroutine"].nunique()
-    processors = sorted(slices["cpu"].unique())
+    cpus = sorted(slices["cpu"].unique())
     figure = new_figure(height=1.2 + 0.34 * goroutines, emulated=emulated)
     axes = figure.subplots()
-    for index, cpu in enumerate(processors):
-        mine = slices[slices["cpu"] == cpu]
+    for index, cpu in enumerate(cpus):
+        on_cpu = slices[slices["cpu"] == cpu]
         axes.barh(
-            mine["goroutine"],
-            mine["end_ms"] - mine["start_ms"],
-            left=mine["start_ms"],
+            on_cpu["goroutine"],
+            on_cpu["end_ms"] - on_cpu["start_ms"],
+            left=on_cpu["start_ms"],
             height=0.75,
             color=COLOURS[index % len(COLOURS)],
             # Colour alone is not enough in print: every second processor is hatched too.
@@ -46,15 +46,11 @@ def timeline(slices: pd.DataFrame, *, emulated: bool) -> Plot:
     axes.set_yticks(range(goroutines))
     axes.invert_yaxis()
     axes.set_xlim(left=0)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(processors), frameon=False)
+    despine(axes)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(cpus), frameon=False)
     alt = (
-        f"Timeline of {_number(goroutines, 'goroutine')} on "
-        f"{_number(len(processors), 'processor')} over {slices['end_ms'].max():.0f} ms, "
-        f"{_number(len(slices), 'stretch', 'stretches')} of work."
+        f"Timeline of {count_text(goroutines, 'goroutine')} on "
+        f"{count_text(len(cpus), 'processor')} over {slices['end_ms'].max():.0f} ms, "
+        f"{count_text(len(slices), 'stretch', 'stretches')} of work."
     )
     return Plot(figure, alt)
-
-
-def _number(count: int, one: str, many: str = "") -> str:
-    return f"{count} {one if count == 1 else many or one + 's'}"

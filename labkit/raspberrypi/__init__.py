@@ -1,1 +1,1 @@
-"""The Raspberry Pi's boot files: the language of config.txt, and the keys its firmware knows."""
+"""The Raspberry Pi's boot files: the language of config.txt, its keys, and the models."""

@@ -1,5 +1,6 @@
-"""The Raspberry Pi's ``config.txt``: what its firmware makes of the text, and small edits.
+"""The language of the Raspberry Pi's ``config.txt``: how the firmware reads it, and small edits.
 
+The keys that the firmware knows are in keys.toml, the models in models.toml.
 Source: the Raspberry Pi documentation, config.txt ("File format", "Conditional filters").
 """
 
@@ -11,33 +12,24 @@ import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
 
+from labkit.raspberrypi import models
+
 __all__ = ["ConfigTxt", "Key", "Line", "known_keys"]
 
 LINE_LIMIT = 98
-"""Characters of a line the firmware reads; what stands behind them is lost."""
+"""Characters of a line that the firmware reads; it drops the rest."""
 
-# Each line of these says one thing more; none takes the place of another.
-_GIVEN_AGAIN = {"dtparam", "dtoverlay", "gpio", "include"}
+# Every line with one of these keys counts; a later line does not replace an earlier one.
+_REPEATABLE = {"dtparam", "dtoverlay", "gpio", "include"}
 
-# The filters a model sees besides its own name. Those of a kind replace each other.
-_MODELS = {
-    "pi5": {"pi5"},
-    "pi500": {"pi5", "pi500"},
-    "cm5": {"pi5", "cm5"},
-    "pi4": {"pi4"},
-    "pi400": {"pi4", "pi400"},
-    "cm4": {"pi4", "cm4"},
-    "pi3": {"pi3"},
-    "pi3+": {"pi3", "pi3+"},
-}
-# str.splitlines() would end a line at a form feed too, and make a setting of half a comment.
+# str.splitlines() ends a line at a form feed too: a part of a comment would become a setting.
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
-_ABOUT_MODEL = re.compile(r"(pi\d\w*\+?|cm\d\w*|board-type=.*)")
+_MODEL_FILTER = re.compile(r"(pi\d\w*\+?|cm\d\w*|board-type=.*)")
 
 
 @dataclass(frozen=True)
 class Key:
-    """A key the firmware knows: its unit, its default on a Pi 5, what it does, who says so."""
+    """A key that the firmware knows. ``default`` is that of a Pi 5, ``source`` a document."""
 
     unit: str
     default: str
@@ -47,7 +39,7 @@ class Key:
 
 @functools.cache
 def known_keys() -> dict[str, Key]:
-    """The keys the guide knows of, by name. Not all there are: those of displays are few here.
+    """The keys in keys.toml, by name. The list is not complete: most keys for displays are missing.
 
     >>> known_keys()["arm_freq"].unit, "arm_freq_max" in known_keys()
     ('MHz', False)
@@ -62,9 +54,9 @@ def known_keys() -> dict[str, Key]:
 
 @dataclass(frozen=True)
 class Line:
-    """One line, its end included. ``filters`` are those that stand over it.
+    """One line with its line end. ``filters`` are the filters in force where it stands.
 
-    ``key`` is empty in a comment, a filter and an empty line.
+    ``key`` is "" for a comment, a filter and an empty line.
     """
 
     text: str
@@ -73,23 +65,23 @@ class Line:
     filters: tuple[str, ...]
 
     def applies(self, model: str) -> bool:
-        """Whether a board of that model takes the line.
+        """Whether the line counts on a board of that model.
 
-        Filters by monitor, serial number or pin cannot be told from the text: not taken.
+        A filter by monitor, serial number or pin depends on the board, not on the text. Lines
+        under one do not count here.
         """
-        seen = _MODELS.get(model, {model})
-        return all(each in seen for each in self.filters)
+        return models.filters(model).issuperset(self.filters)
 
 
 @dataclass(frozen=True)
 class ConfigTxt:
-    """A ``config.txt``; ``str()`` of it is the text, byte for byte.
+    """A ``config.txt``. ``str()`` gives the text, byte for byte.
 
-    >>> text = ConfigTxt.parse("# mine\\narm_freq=2000\\n[pi4]\\narm_freq=1800\\n")
+    >>> text = ConfigTxt.parse("# clocks\\narm_freq=2000\\n[pi4]\\narm_freq=1800\\n")
     >>> text.settings("pi5")
     {'arm_freq': '2000'}
     >>> print(text.set("arm_freq", 2200), end="")
-    # mine
+    # clocks
     arm_freq=2200
     [pi4]
     arm_freq=1800
@@ -99,19 +91,19 @@ class ConfigTxt:
 
     @classmethod
     def parse(cls, text: str) -> ConfigTxt:
-        """Read a text. Nothing is refused: the firmware refuses nothing either."""
+        """Parse a text. Every text is accepted, as the firmware accepts every text."""
         filters: dict[str, str] = {}
         lines = []
-        for whole in _LINE.findall(text):
-            read = whole.rstrip("\r\n")[:LINE_LIMIT]
-            head = re.fullmatch(r"\[([^\]]*)\]\s*", read)
-            if head:
-                _enter(head[1], filters)
-            key, equals, value = read.partition("=")
-            is_setting = bool(equals) and not head and not read.startswith("#")
+        for line in _LINE.findall(text):
+            content = line.rstrip("\r\n")[:LINE_LIMIT]
+            header = re.fullmatch(r"\[([^\]]*)\]\s*", content)
+            if header:
+                _apply_filter(header[1], filters)
+            key, equals, value = content.partition("=")
+            is_setting = bool(equals) and not header and not content.startswith("#")
             lines.append(
                 Line(
-                    whole,
+                    line,
                     key if is_setting else "",
                     value.rstrip() if is_setting else "",
                     tuple(filters.values()),
@@ -120,29 +112,33 @@ class ConfigTxt:
         return cls(tuple(lines))
 
     def settings(self, model: str = "pi5") -> dict[str, str]:
-        """What a board of that model takes from it; of a key given twice, the last."""
-        return {each.key: each.value for each in self.lines if each.key and each.applies(model)}
+        """The settings that count on a board of that model; the last line of a key counts."""
+        return {line.key: line.value for line in self.lines if line.key and line.applies(model)}
 
     def unknown_keys(self, model: str = "pi5") -> list[str]:
-        """The keys that count for the model and that the firmware, it seems, overlooks.
+        """The keys that count for the model and are not in :func:`known_keys`.
 
-        It says nothing of them, and so a misspelt key goes unnoticed.
+        The firmware ignores a key that it does not know, without a message, so a misspelt key
+        goes unnoticed.
         """
         return [key for key in self.settings(model) if key not in known_keys()]
 
     def set(self, key: str, value: object, *, model: str = "pi5") -> ConfigTxt:
-        """The text with one setting changed: on the line that counts, or on a new last one.
+        """The text with one setting changed: on the line that counts, or on a new last line.
 
-        On a new one too where lines of the key add up, as those of ``dtoverlay`` do.
+        A key of which every line counts, such as ``dtoverlay``, gets a new line, except where its
+        last line has that value already.
         """
         new = f"{key}={value}"
-        at = [i for i, each in enumerate(self.lines) if each.key == key and each.applies(model)]
-        if key in _GIVEN_AGAIN and self.settings(model).get(key) != str(value):
-            at = []
-        texts = [each.text for each in self.lines]
-        if at:
-            old = texts[at[-1]]
-            texts[at[-1]] = new + old[len(old.rstrip("\r\n")) :]
+        positions = [
+            i for i, line in enumerate(self.lines) if line.key == key and line.applies(model)
+        ]
+        if key in _REPEATABLE and self.settings(model).get(key) != str(value):
+            positions = []
+        texts = [line.text for line in self.lines]
+        if positions:
+            last = positions[-1]
+            texts[last] = new + texts[last][len(texts[last].rstrip("\r\n")) :]
             return self.parse("".join(texts))
         end = "\r\n" if any(text.endswith("\r\n") for text in texts) else "\n"
         if texts and not texts[-1].endswith("\n"):
@@ -152,13 +148,13 @@ class ConfigTxt:
         return self.parse("".join([*texts, new, end]))
 
     def __str__(self) -> str:
-        return "".join(each.text for each in self.lines)
+        return "".join(line.text for line in self.lines)
 
 
-def _enter(name: str, filters: dict[str, str]) -> None:
-    """Under a new filter: ``[all]`` lifts all, one of a kind replaces the one before."""
+def _apply_filter(name: str, filters: dict[str, str]) -> None:
+    """Change the filters in force: ``[all]`` ends them, others replace the one of their kind."""
     if name == "all":
         filters.clear()
         return
-    kind = "model" if _ABOUT_MODEL.fullmatch(name) or name == "none" else name.partition("=")[0]
+    kind = "model" if _MODEL_FILTER.fullmatch(name) or name == "none" else name.partition("=")[0]
     filters[kind] = name

@@ -1,8 +1,8 @@
 """The Raspberry Pi's boot files as changes: what the firmware reads at the next power-on.
 
-A mistake in them can keep a board from starting, so nothing is written without a word: look
-at :meth:`BootFileChange.diff`, then say ``confirmed=True``. Making the change or undoing it
-takes effect with a reboot, which is yours to order: ``board.reboot()``.
+A mistake in these files can keep a board from starting, so nothing is written by default: look
+at :meth:`BootFileChange.diff`, then pass ``allow_write=True``. A change and its undo take
+effect at the next reboot, which you start yourself: ``board.reboot()``.
 """
 
 from __future__ import annotations
@@ -15,98 +15,98 @@ from collections.abc import Sequence
 
 from labkit.boards import Board
 from labkit.errors import TuningError
+from labkit.raspberrypi import models
 from labkit.raspberrypi.configtxt import ConfigTxt
-from labkit.tuning.change import Change, Plan, replace
+from labkit.tuning.change import Change, Plan, replace_command
 
-__all__ = ["BootFileChange", "CommandLine", "ConfigTxtChange", "boot_dir"]
+__all__ = ["BootFileChange", "CmdlineTxtChange", "ConfigTxtChange"]
 
 DIRECTORIES = ("/boot/firmware", "/boot")
 """Where the files are: since Raspberry Pi OS bookworm, and before."""
 
 
-def boot_dir(board: Board) -> str:
-    """Where the board has its ``config.txt``. Raises :class:`TuningError` where it has none."""
-    tests = "; ".join(f"[ -f {each}/config.txt ] && echo {each}" for each in DIRECTORIES)
-    there = board.run(tests).lines
-    if not there:
+def _boot_dir(board: Board) -> str:
+    """The board's directory with ``config.txt``. Raises :class:`TuningError` where it has none."""
+    tests = "; ".join(f"[ -f {path}/config.txt ] && echo {path}" for path in DIRECTORIES)
+    paths = board.run(tests).lines
+    if not paths:
         raise TuningError(
             f"{board.name} has no config.txt",
-            expected=f"one in {' or '.join(DIRECTORIES)}, as a Raspberry Pi has",
-            hint="labkit board up raspberry-pi-5, for a virtual board that has",
+            expected=f"one in {' or '.join(DIRECTORIES)}, as on a Raspberry Pi",
+            hint="labkit board up raspberry-pi-5, for a virtual board that has one",
         )
-    return there[0]
+    return paths[0]
 
 
-def model_of(board: Board) -> str:
-    """The name of the board's model in the filters of config.txt: ``pi5``, ``cm4``, ..."""
-    said = board.facts.model
-    for word, model in (
-        ("Compute Module 5", "cm5"),
-        ("Compute Module 4", "cm4"),
-        ("Pi 500", "pi500"),
-        ("Pi 400", "pi400"),
-        ("Pi 5", "pi5"),
-        ("Pi 4", "pi4"),
-        ("Pi 3 Model B Plus", "pi3+"),
-        ("Pi 3", "pi3"),
-    ):
-        if word in said:
-            return model
-    raise TuningError(f"{board.name} says it is {said!r}", expected="a Raspberry Pi 3, 4 or 5")
+def _model_of(board: Board) -> str:
+    """The board's model as the filters of config.txt name it: ``pi5``, ``cm4``, ...
+
+    Raises :class:`TuningError` where it is no Raspberry Pi 3, 4 or 5.
+    """
+    device_tree = board.facts.model
+    model = models.identify(device_tree)
+    if model is None:
+        raise TuningError(
+            f"the model of {board.name} is {device_tree!r}", expected="a Raspberry Pi 3, 4 or 5"
+        )
+    return model
 
 
 class BootFileChange(Change):
-    """A change of one boot file. ``confirmed`` is the user's word that it may be written."""
+    """A change of one boot file. ``allow_write`` confirms that the file may be written."""
 
     file = ""
 
-    def __init__(self, board: Board, *, confirmed: bool) -> None:
+    def __init__(self, board: Board, *, allow_write: bool) -> None:
         super().__init__(board)
-        self.confirmed = confirmed
+        self.allow_write = allow_write
 
     @abstractmethod
-    def edited(self, text: str) -> str:
-        """The file's text as it is to be."""
+    def render(self, text: str) -> str:
+        """The new text of the file, made from its present ``text``."""
 
     @property
     def path(self) -> str:
         """The file on the board."""
-        return f"{boot_dir(self.board)}/{self.file}"
+        return f"{_boot_dir(self.board)}/{self.file}"
 
     def diff(self) -> str:
         """What would be written, as a unified diff; empty where nothing would change."""
         path = self.path
         before = self._text(path)
-        old, new = before.splitlines(), self.edited(before).splitlines()
+        old, new = before.splitlines(), self.render(before).splitlines()
         return "\n".join(difflib.unified_diff(old, new, path, f"{path} (new)", lineterm="", n=1))
 
     def plan(self) -> Plan:
-        """See :meth:`Change.plan`. Raises :class:`TuningError` where it is not confirmed."""
+        """See :meth:`Change.plan`. Raises :class:`TuningError` without ``allow_write``."""
         path = self.path
-        before = self._text(path)
-        after = self.edited(before)
-        if not self.confirmed:
+        content = self.render(self._text(path)).encode(errors="surrogateescape")
+        if not self.allow_write:
             raise TuningError(
-                f"{self.describe()}: not written, for nobody has said so",
-                expected=".diff() to be looked at",
-                hint="make the change with confirmed=True",
+                f"{self.describe()}: not written, because allow_write is False",
+                expected="a look at .diff() first",
+                hint="create the change with allow_write=True",
             )
-        apply = replace(path, after.encode(errors="surrogateescape"))
-        return Plan(path, apply, ":", keep=(path,), persistent=True)
+        apply = replace_command(path, content)
+        return Plan(path, apply, ":", backup=(path,), persistent=True)
 
     def _text(self, path: str) -> str:
-        # As bytes: an editor's line ends, and what is no UTF-8, stay as they are.
-        coded = self.board.check("base64 -w0 %s", path).stdout
-        return base64.b64decode(coded).decode(errors="surrogateescape")
+        # As bytes: an editor's line ends, and what is not UTF-8, stay as they are.
+        encoded = self.board.check("base64 -w0 %s", path).stdout
+        return base64.b64decode(encoded).decode(errors="surrogateescape")
 
 
 class ConfigTxtChange(BootFileChange):
     """Settings of ``config.txt``, each on the line that counts for this model.
 
-    A key the firmware does not have is not refused, for the firmware does not refuse it
-    either; :attr:`unknown` names it. Values are in the firmware's units (clocks in MHz).
+    ``settings`` are the keys and their values, in the firmware's units (clocks in MHz). The
+    firmware ignores a key that it does not know, so such a key is accepted here too;
+    :attr:`unknown_keys` lists it. ``model`` is the model as config.txt's filters name it; by
+    default the board's own.
 
-    >>> change = ConfigTxtChange(board, arm_freq=2000, confirmed=True)  # doctest: +SKIP
+    Raises :class:`TuningError` for a key or a value that is not one of config.txt.
+
+    >>> change = ConfigTxtChange(board, arm_freq=2000, allow_write=True)  # doctest: +SKIP
     >>> with change:                                                  # doctest: +SKIP
     ...     board.reboot()
     """
@@ -114,22 +114,26 @@ class ConfigTxtChange(BootFileChange):
     file = "config.txt"
 
     def __init__(
-        self, board: Board, *, confirmed: bool = False, model: str = "", **settings: object
+        self, board: Board, *, allow_write: bool = False, model: str = "", **settings: object
     ) -> None:
-        super().__init__(board, confirmed=confirmed)
+        super().__init__(board, allow_write=allow_write)
         if not settings:
             raise TuningError("no setting was given", expected="one, such as arm_freq=2000")
         for key, value in settings.items():
             if not re.fullmatch(r"[\w:]+", key):
-                raise TuningError(f"{key!r} is no key of config.txt", expected="letters, digits, _")
-            if not str(value) or any(each in str(value) for each in "\r\n"):
-                raise TuningError(f"{key}={value!r} is no setting", expected="a text in one line")
+                raise TuningError(
+                    f"{key!r} is not a key of config.txt", expected="letters, digits and _"
+                )
+            if not str(value) or re.search(r"[\r\n]", str(value)):
+                raise TuningError(
+                    f"{key}={value!r} is not a setting", expected="a value on one line"
+                )
         self.settings = {key: str(value) for key, value in settings.items()}
-        self.model = model or model_of(board)
+        self.model = model or _model_of(board)
 
     @property
-    def unknown(self) -> list[str]:
-        """Those of the keys that the firmware would overlook without a word."""
+    def unknown_keys(self) -> list[str]:
+        """The keys that the firmware does not know, and ignores without a message."""
         lines = "\n".join(f"{key}={value}" for key, value in self.settings.items())
         return ConfigTxt.parse(lines).unknown_keys(self.model)
 
@@ -137,27 +141,30 @@ class ConfigTxtChange(BootFileChange):
         """See :meth:`Change.describe`."""
         return "config.txt: " + ", ".join(f"{k}={v}" for k, v in self.settings.items())
 
-    def edited(self, text: str) -> str:
-        """See :meth:`BootFileChange.edited`."""
+    def render(self, text: str) -> str:
+        """See :meth:`BootFileChange.render`."""
         config = ConfigTxt.parse(text)
         for key, value in self.settings.items():
             config = config.set(key, value, model=self.model)
         return str(config)
 
-    def read(self) -> dict[str, str]:
-        """See :meth:`Change.read`."""
-        there = ConfigTxt.parse(self._text(self.path)).settings(self.model)
-        return {key: there[key] for key in self.settings if key in there}
+    def current(self) -> dict[str, str]:
+        """See :meth:`Change.current`."""
+        settings = ConfigTxt.parse(self._text(self.path)).settings(self.model)
+        return {key: settings[key] for key in self.settings if key in settings}
 
-    def wanted(self) -> dict[str, str]:
-        """See :meth:`Change.wanted`."""
+    def desired(self) -> dict[str, str]:
+        """See :meth:`Change.desired`."""
         return self.settings
 
 
-class CommandLine(BootFileChange):
-    """Words of ``cmdline.txt``, the kernel's command line: some added, some taken out.
+class CmdlineTxtChange(BootFileChange):
+    """Parameters added to ``cmdline.txt``, the kernel's command line, or removed from it.
 
-    >>> CommandLine(board, add=["cgroup_enable=memory"]).diff()       # doctest: +SKIP
+    Raises :class:`TuningError` for a parameter with a space in it, and where one is removed
+    that the board needs to start.
+
+    >>> CmdlineTxtChange(board, add=["cgroup_enable=memory"]).diff()       # doctest: +SKIP
     """
 
     file = "cmdline.txt"
@@ -168,52 +175,55 @@ class CommandLine(BootFileChange):
         *,
         add: Sequence[str] = (),
         remove: Sequence[str] = (),
-        confirmed: bool = False,
+        allow_write: bool = False,
     ) -> None:
-        super().__init__(board, confirmed=confirmed)
+        super().__init__(board, allow_write=allow_write)
         self.add, self.remove = tuple(add), tuple(remove)
-        for word in (*self.add, *self.remove):
-            if not word or word.split() != [word]:
-                raise TuningError(f"{word!r} is no word of a command line", expected="no spaces")
-        if any(word.startswith(("root=", "rootfstype=", "init=")) for word in self.remove):
+        for parameter in (*self.add, *self.remove):
+            if not parameter or parameter.split() != [parameter]:
+                raise TuningError(
+                    f"{parameter!r} is not a parameter of a command line", expected="no spaces"
+                )
+        if any(item.startswith(("root=", "rootfstype=", "init=")) for item in self.remove):
             raise TuningError(
-                "without root= the board does not start", expected="it to be left in cmdline.txt"
+                "a board without root= does not start", expected="it to stay in cmdline.txt"
             )
         if not (self.add or self.remove):
-            raise TuningError("no word was given", expected="add=[...] or remove=[...]")
+            raise TuningError("no parameter was given", expected="add=[...] or remove=[...]")
 
     def describe(self) -> str:
         """See :meth:`Change.describe`."""
-        signs = [f"+{word}" for word in self.add] + [f"-{word}" for word in self.remove]
+        signs = [f"+{item}" for item in self.add] + [f"-{item}" for item in self.remove]
         return f"cmdline.txt: {' '.join(signs)}"
 
-    def edited(self, text: str) -> str:
-        """See :meth:`BootFileChange.edited`. The kernel gets the first line, and that only."""
+    def render(self, text: str) -> str:
+        """See :meth:`BootFileChange.render`. The kernel gets only the first line of the file."""
         first, end, rest = text.partition("\n")
         line = first.rstrip()
-        for word in self.remove:
+        for parameter in self.remove:
             pieces = _pieces(line)
-            kept = [each for each in pieces if each.strip() != word]
-            line = "".join(kept)
-            if kept[:1] != pieces[:1]:
+            remaining = [piece for piece in pieces if piece.strip() != parameter]
+            line = "".join(remaining)
+            if remaining[:1] != pieces[:1]:
                 line = line.lstrip()
-        there = line.split()
-        added = [word for word in self.add if word not in there]
-        words = " ".join(filter(None, [line, *added]))
-        return words + first[len(first.rstrip()) :] + end + rest
+        parameters = line.split()
+        added = [item for item in self.add if item not in parameters]
+        trailing_space = first[len(first.rstrip()) :]
+        return " ".join(filter(None, [line, *added])) + trailing_space + end + rest
 
-    def read(self) -> dict[str, str]:
-        """See :meth:`Change.read`."""
-        there = (self._text(self.path).splitlines() or [""])[0].split()
+    def current(self) -> dict[str, str]:
+        """See :meth:`Change.current`: ``present`` or ``absent`` for each parameter."""
+        parameters = (self._text(self.path).splitlines() or [""])[0].split()
         return {
-            word: "there" if word in there else "not there" for word in (*self.add, *self.remove)
+            item: "present" if item in parameters else "absent"
+            for item in (*self.add, *self.remove)
         }
 
-    def wanted(self) -> dict[str, str]:
-        """See :meth:`Change.wanted`."""
-        return dict.fromkeys(self.add, "there") | dict.fromkeys(self.remove, "not there")
+    def desired(self) -> dict[str, str]:
+        """See :meth:`Change.desired`."""
+        return dict.fromkeys(self.add, "present") | dict.fromkeys(self.remove, "absent")
 
 
 def _pieces(line: str) -> list[str]:
-    """The words of a line, each with the spaces before it: together they are the line."""
+    """The parameters of a line, each with the spaces before it; joined, they are the line."""
     return re.findall(r"\s*\S+", line)

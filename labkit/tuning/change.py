@@ -1,10 +1,9 @@
-"""A change of a board that finds its way back."""
+"""A change of a board that can be undone."""
 
 from __future__ import annotations
 
 import base64
 import shlex
-import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -20,64 +19,70 @@ from labkit.tuning import journal
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Change", "ChangeGroup", "Plan", "replace", "write"]
+__all__ = ["Change", "ChangeGroup", "Plan", "replace_command", "write_command"]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How a change is made and unmade, in shell commands for root.
+    """How a change is made and undone, in shell commands for root.
 
-    ``subject`` names what is changed (``cpufreq policy0``, a path). ``undo`` must be fit to
-    be run twice, and from any point of ``apply``. The files ``keep`` are saved before and put
-    back before ``undo`` runs. ``persistent`` changes outlive a reboot.
+    ``resource`` names what is changed (``cpufreq``, a path). Running ``undo`` twice must be
+    harmless, and it must work after any part of ``apply``. The files ``backup`` are saved
+    before the change and put back before ``undo`` runs. A ``persistent`` change survives a
+    reboot.
     """
 
-    subject: str
+    resource: str
     apply: str
     undo: str
-    keep: tuple[str, ...] = ()
+    backup: tuple[str, ...] = ()
     persistent: bool = False
 
 
-def write(value: object, path: str) -> str:
-    """A shell command that writes a value into one of the kernel's files.
+def write_command(value: object, path: str) -> str:
+    """A shell command that writes a value to one of the kernel's files.
 
-    tee names the kernel's reason where it refuses; a shell's own echo says "I/O error" always.
+    ``tee`` prints the kernel's reason for a refusal; the shell's own ``echo`` always prints
+    "I/O error".
+
+    >>> write_command(600000, "policy0/scaling_min_freq")
+    'echo 600000 | tee policy0/scaling_min_freq >/dev/null'
     """
     return f"echo {shlex.quote(str(value))} | tee {shlex.quote(path)} >/dev/null"
 
 
-def replace(path: str, content: bytes) -> str:
-    """A shell command that puts new content in a file's place, mode and owner as they were.
+def replace_command(path: str, content: bytes) -> str:
+    """A shell command that replaces a file's content and keeps its mode and owner.
 
-    In one step, so that no power cut finds half a file; and in the place of what is there,
-    not into it, for that may be a link to somebody else's file.
+    It replaces the file in one step, so that a power cut never leaves a part of the content.
+    And it does not write into the existing file, which may be a link to another file.
     """
-    there, half = shlex.quote(path), shlex.quote(f"{path}.labkit")
+    target, temporary = shlex.quote(path), shlex.quote(f"{path}.labkit")
     data = base64.b64encode(content).decode()
     return (
-        f"[ ! -f {there} ] || cp -aL {there} {half}; echo {data} | base64 -d >{half}; "
-        f"sync -f {half}; mv -fT {half} {there}; sync -f {there}"
+        f"[ ! -f {target} ] || cp -aL {target} {temporary}; echo {data} | base64 -d >{temporary}; "
+        f"sync -f {temporary}; mv -fT {temporary} {target}; sync -f {target}"
     )
 
 
 class Change(StrRepr, ABC):
     """One change of one board: described, made, read back, undone.
 
-    In a ``with`` block it is undone at the end, whatever ends it. Before it is made it is
-    noted on the board (see :mod:`labkit.tuning.journal`): should this process die or the link
-    drop, ``labkit board restore NAME`` undoes it. ``a + b`` is a change too.
+    A ``with`` block undoes it at its end, also after an error. Before the change is made it is
+    recorded on the board (see :mod:`labkit.tuning.journal`): if this process dies or the
+    connection drops, ``labkit board restore NAME`` undoes it. ``a + b`` is a change too.
 
     >>> with Governor(board, "performance"):             # doctest: +SKIP
     ...     measure()
     """
 
     allow_clamped = False
-    """Whether another answer of the board than the one asked for is taken as it is."""
+    """Whether a value that the board changed to another one is accepted."""
 
     def __init__(self, board: Board) -> None:
         self.board = board
-        self._entry = ""
+        self._key = ""
+        """The key of the entry in the board's journal; empty while nothing is to be undone."""
 
     @abstractmethod
     def describe(self) -> str:
@@ -85,74 +90,76 @@ class Change(StrRepr, ABC):
 
     @abstractmethod
     def plan(self) -> Plan:
-        """The way there and back, from what the board says now. Changes nothing.
+        """How to make the change and undo it, from the board's present state. Changes nothing.
 
-        Raises :class:`TuningError` where the board has no such thing.
+        Raises :class:`TuningError` where the board has no such setting.
         """
 
     @abstractmethod
-    def read(self) -> Mapping[str, str]:
-        """What the board says now of what is changed: ``{setting: value}``."""
+    def current(self) -> Mapping[str, str]:
+        """What the board reports now of the settings that are changed: ``{setting: value}``."""
 
     @abstractmethod
-    def wanted(self) -> Mapping[str, str]:
-        """What :meth:`read` is to say when the change is made."""
+    def desired(self) -> Mapping[str, str]:
+        """What :meth:`current` must give after the change is made."""
 
     @property
     def applied(self) -> bool:
-        """Whether it is made and not yet undone."""
-        return bool(self._entry)
+        """Whether the change is made and not yet undone."""
+        return bool(self._key)
 
     def apply(self) -> Change:
-        """Note the change on the board, make it, read it back.
+        """Record the change on the board, make it, read it back.
 
-        Where any of this fails, all is undone. Raises :class:`ChangeRejected` where the board
-        refuses or answers another value, :class:`TuningError`.
+        If any of this fails, the change is undone. Raises :class:`ChangeRejected` where the
+        board refuses it or reports another value, :class:`TuningError`.
         """
-        if self._entry:
+        if self._key:
             raise TuningError(f"{self.describe()} is made already", hint="undo() it before")
         plan = self.plan()
-        what = self.describe()
-        # Set first: should Ctrl-C come while it is being noted, the undo finds it by its key.
-        self._entry = uuid.uuid4().hex[:12]
+        description = self.describe()
+        # Set first: if Ctrl-C comes while the entry is written, the undo finds it by its key.
+        self._key = journal.new_key()
         try:
-            self._note(what, plan)
-            done = journal.make(self.board, self._entry, plan.apply)
-            if not done.ok:
-                raise ChangeRejected(f"{self.board.name} refuses {what}: {done.error_line}")
+            self._record(description, plan)
+            result = journal.apply(self.board, self._key, plan.apply)
+            if not result.ok:
+                raise ChangeRejected(
+                    f"{self.board.name} refuses {description}: {result.error_line}"
+                )
             if not self.allow_clamped:
-                self._compare(what)
+                self._verify(description)
         except BaseException:
             self.undo()
             raise
         return self
 
     def undo(self) -> None:
-        """Put back what was there. Harmless where nothing is to be undone.
+        """Put the board back as it was. Does nothing where nothing is to be undone.
 
-        Raises :class:`UndoFailed`; the board's journal then still knows the way back.
+        Raises :class:`UndoFailed`; the entry in the board's journal then stays.
         """
-        if not self._entry:
+        if not self._key:
             return
         try:
-            journal.undo(self.board, self._entry, self.describe())
-        except KeyboardInterrupt:  # what was begun is ended first
-            journal.undo(self.board, self._entry, self.describe())
-            self._entry = ""
+            journal.undo(self.board, self._key, self.describe())
+        except KeyboardInterrupt:  # an undo that has started is finished first
+            journal.undo(self.board, self._key, self.describe())
+            self._key = ""
             raise
-        self._entry = ""
+        self._key = ""
 
     def read_back(self) -> pd.DataFrame:
-        """What was asked for and what the board says, a row a setting.
+        """The values that were asked for and those that the board reports, one row per setting.
 
         Columns: ``asked`` and ``board says`` (text), ``taken`` (bool).
         """
         import pandas as pd
 
-        said = self.read()
+        current = self.current()
         rows = {
-            setting: (asked, said.get(setting, "nothing"), said.get(setting) == asked)
-            for setting, asked in self.wanted().items()
+            setting: (value, current.get(setting, "nothing"), current.get(setting) == value)
+            for setting, value in self.desired().items()
         }
         frame = pd.DataFrame.from_dict(
             rows, orient="index", columns=["asked", "board says", "taken"]
@@ -160,29 +167,29 @@ class Change(StrRepr, ABC):
         frame.index.name = "setting"
         return frame
 
-    def _note(self, what: str, plan: Plan) -> None:
+    def _record(self, description: str, plan: Plan) -> None:
         try:
             journal.record(
                 self.board,
-                what,
+                description,
                 plan.undo,
-                key=self._entry,
-                subject=plan.subject,
-                keep=plan.keep,
+                key=self._key,
+                resource=plan.resource,
+                backup=plan.backup,
                 persistent=plan.persistent,
             )
-        except SudoRefused:  # then nothing is noted, and there is no undoing either
-            self._entry = ""
+        except SudoRefused:  # then there is no entry, and nothing could be undone either
+            self._key = ""
             raise
 
-    def _compare(self, what: str) -> None:
-        said = self.read()
-        for setting, asked in self.wanted().items():
-            if said.get(setting) != asked:
+    def _verify(self, description: str) -> None:
+        current = self.current()
+        for setting, value in self.desired().items():
+            if current.get(setting) != value:
                 raise ChangeRejected(
-                    f"{what}: {self.board.name} says {said.get(setting, 'nothing')!r} "
-                    f"for {setting}",
-                    expected=repr(asked),
+                    f"{description}: {self.board.name} reports "
+                    f"{current.get(setting, 'nothing')!r} for {setting}",
+                    expected=repr(value),
                 )
 
     def __add__(self, other: Change) -> ChangeGroup:
@@ -204,7 +211,7 @@ class Change(StrRepr, ABC):
 
 
 class ChangeGroup(Change):
-    """Several changes as one: made in their order, undone in the reverse one."""
+    """Several changes as one: made in their order, undone in the reverse order."""
 
     def __init__(self, *changes: Change) -> None:
         super().__init__(changes[0].board)
@@ -212,37 +219,39 @@ class ChangeGroup(Change):
 
     def describe(self) -> str:
         """See :meth:`Change.describe`."""
-        return "; ".join(each.describe() for each in self.changes)
+        return "; ".join(change.describe() for change in self.changes)
 
     def plan(self) -> Plan:
-        """A change of changes has no plan of its own."""
-        raise TuningError("several changes have a plan each", hint="ask each one of .changes")
+        """A group has no plan of its own: raises :class:`TuningError`."""
+        raise TuningError(
+            "a group of changes has no plan of its own", hint="call plan() of each of its .changes"
+        )
 
-    def read(self) -> dict[str, str]:
-        """See :meth:`Change.read`."""
-        return {name: value for each in self.changes for name, value in each.read().items()}
+    def current(self) -> dict[str, str]:
+        """See :meth:`Change.current`."""
+        return {name: value for change in self.changes for name, value in change.current().items()}
 
-    def wanted(self) -> dict[str, str]:
-        """See :meth:`Change.wanted`."""
-        return {name: value for each in self.changes for name, value in each.wanted().items()}
+    def desired(self) -> dict[str, str]:
+        """See :meth:`Change.desired`."""
+        return {name: value for change in self.changes for name, value in change.desired().items()}
 
     @property
     def applied(self) -> bool:
-        """Whether one of them is made."""
-        return any(each.applied for each in self.changes)
+        """Whether one of the changes is made."""
+        return any(change.applied for change in self.changes)
 
     def apply(self) -> Change:
-        """Make all, or none."""
+        """Make all of them. Where one fails, those before it are undone."""
         try:
-            for each in self.changes:
-                each.apply()
+            for change in self.changes:
+                change.apply()
         except BaseException:
             self.undo()
             raise
         return self
 
     def undo(self) -> None:
-        """Undo all, the last one first; one that fails does not keep the others from it."""
+        """Undo all of them, the last one first. A failure does not stop the other undos."""
         with ExitStack() as stack:
-            for each in self.changes:
-                stack.callback(each.undo)
+            for change in self.changes:
+                stack.callback(change.undo)

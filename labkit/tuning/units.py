@@ -1,7 +1,7 @@
 """systemd units from typed settings: checked, and installed as a change.
 
-systemd drops a line it cannot read, says so in its journal only, and starts the service
-without it. So what a unit asks for is checked here, before it reaches a board.
+systemd drops a line that it cannot read, logs that to its journal only, and starts the service
+without the line. So the settings of a unit are checked here, before it reaches a board.
 """
 
 from __future__ import annotations
@@ -13,29 +13,39 @@ from dataclasses import dataclass, field
 from labkit.boards import Board
 from labkit.display import StrRepr
 from labkit.errors import TuningError
-from labkit.tuning.change import Change, Plan, replace
+from labkit.tuning.change import Change, Plan, replace_command
 
 __all__ = ["InstalledUnit", "Unit", "escape", "verify"]
 
 DIRECTORY = "/etc/systemd/system"
 """Where a board's owner keeps units of their own."""
 
-_POLICIES = ("other", "batch", "idle", "fifo", "rr")
+_SCHED_POLICIES = ("other", "batch", "idle", "fifo", "rr")
+
+_CONTROLLERS = {
+    "MemoryMax": "memory",
+    "MemoryHigh": "memory",
+    "MemorySwapMax": "memory",
+    "AllowedCPUs": "cpuset",
+    "CPUQuota": "cpu",
+}
+"""The cgroup controller that a setting needs."""
 
 
 @dataclass(frozen=True)
 class Unit(StrRepr):
     """What a service runs, and the settings that this guide is about.
 
-    ``command`` is program and arguments. ``cpus`` is CPUAffinity, a mask the program may
-    widen again; ``allowed_cpus`` is AllowedCPUs, a cpuset it may not. Memory sizes are bytes,
-    or texts in systemd's spelling: ``512M`` (of 1024 * 1024), ``50%``, ``infinity``.
-    ``quota`` is CPUQuota in percent of one processor. ``policy`` is one of other, batch, idle,
-    fifo, rr; ``priority`` goes with the last two, 1 to 99.
+    ``command`` is the program and its arguments. ``cpu_affinity`` is CPUAffinity, a mask that
+    the program can widen again; ``allowed_cpus`` is AllowedCPUs, a cpuset that it cannot.
+    Memory sizes are bytes, or texts as systemd reads them: ``512M`` (of 1024 * 1024), ``50%``,
+    ``infinity``. ``cpu_quota`` is CPUQuota in percent of one processor. ``sched_policy`` is one
+    of other, batch, idle, fifo, rr; ``sched_priority`` goes with the last two, 1 to 99.
+    ``env`` are environment variables.
 
-    Raises :class:`TuningError` for what systemd would drop.
+    Raises :class:`TuningError` for a value that systemd would drop.
 
-    >>> print(Unit(["/bin/true"], cpus=[2, 3], memory_max="128M").text(), end="")
+    >>> print(Unit(["/bin/true"], cpu_affinity=[2, 3], memory_max="128M").text(), end="")
     [Unit]
     Description=an experiment of the lab guide
     <BLANKLINE>
@@ -46,80 +56,76 @@ class Unit(StrRepr):
     """
 
     command: Sequence[str]
-    cpus: Sequence[int] = ()
+    cpu_affinity: Sequence[int] = ()
     allowed_cpus: Sequence[int] = ()
     memory_max: int | str = ""
     memory_high: int | str = ""
     memory_swap_max: int | str = ""
-    quota: int | None = None
-    policy: str = ""
-    priority: int | None = None
-    environment: Mapping[str, str] = field(default_factory=dict)
+    cpu_quota: int | None = None
+    sched_policy: str = ""
+    sched_priority: int | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if isinstance(self.command, str) or not self.command:
-            raise TuningError(f"{self.command!r} is no command", expected="a list of words")
-        for cpu in (*self.cpus, *self.allowed_cpus):
-            if not isinstance(cpu, int) or cpu < 0:
-                raise TuningError(f"{cpu!r} is no processor", expected="numbers, as in [2, 3]")
-        for name in ("memory_max", "memory_high", "memory_swap_max"):
-            value = str(getattr(self, name))
-            if value and not re.fullmatch(r"\d+[KMGT]?|\d+(\.\d+)?%|infinity", value):
-                raise TuningError(
-                    f"{name}={value!r} is no size for systemd, which would drop the line",
-                    expected="bytes, or 512M, 50%, infinity",
-                )
-        if self.quota is not None and self.quota <= 0:
-            raise TuningError(f"quota={self.quota}", expected="percent of one processor, as in 150")
-        if self.policy not in ("", *_POLICIES):
-            raise TuningError(f"policy={self.policy!r}", expected=", ".join(_POLICIES))
-        allowed = range(1, 100) if self.policy in ("fifo", "rr") else (None,)
-        if self.priority not in allowed:
             raise TuningError(
-                f"policy={self.policy!r} with priority={self.priority}",
-                expected="a priority from 1 to 99 with fifo and rr, and with no other",
+                f"{self.command!r} is not a command", expected="a list: a program and arguments"
+            )
+        for cpu in (*self.cpu_affinity, *self.allowed_cpus):
+            if not isinstance(cpu, int) or cpu < 0:
+                raise TuningError(f"{cpu!r} is not a processor", expected="numbers, as in [2, 3]")
+        for name in ("memory_max", "memory_high", "memory_swap_max"):
+            _check_memory_size(name, str(getattr(self, name)))
+        if self.cpu_quota is not None and self.cpu_quota <= 0:
+            raise TuningError(
+                f"cpu_quota={self.cpu_quota}", expected="percent of one processor, as in 150"
+            )
+        if self.sched_policy not in ("", *_SCHED_POLICIES):
+            raise TuningError(
+                f"sched_policy={self.sched_policy!r}", expected=", ".join(_SCHED_POLICIES)
+            )
+        priorities = range(1, 100) if self.sched_policy in ("fifo", "rr") else (None,)
+        if self.sched_priority not in priorities:
+            raise TuningError(
+                f"sched_policy={self.sched_policy!r} with sched_priority={self.sched_priority}",
+                expected="a priority from 1 to 99 with fifo and rr, and none with the others",
             )
 
     def settings(self) -> dict[str, str]:
-        """The settings in systemd's own names."""
-        said = {
-            "CPUAffinity": " ".join(map(str, self.cpus)),
+        """The settings by systemd's own names."""
+        values = {
+            "CPUAffinity": " ".join(map(str, self.cpu_affinity)),
             "AllowedCPUs": " ".join(map(str, self.allowed_cpus)),
             "MemoryMax": str(self.memory_max),
             "MemoryHigh": str(self.memory_high),
             "MemorySwapMax": str(self.memory_swap_max),
-            "CPUQuota": f"{self.quota}%" if self.quota else "",
-            "CPUSchedulingPolicy": self.policy,
-            "CPUSchedulingPriority": str(self.priority or ""),
+            "CPUQuota": f"{self.cpu_quota}%" if self.cpu_quota else "",
+            "CPUSchedulingPolicy": self.sched_policy,
+            "CPUSchedulingPriority": str(self.sched_priority or ""),
         }
-        return {name: value for name, value in said.items() if value}
+        return {name: value for name, value in values.items() if value}
 
     def text(self) -> str:
         """The unit file."""
-        # systemd has its own words behind a % everywhere, behind a $ in commands.
-        words = [escape(word).replace("%", "%%") for word in self.command]
-        start = " ".join(words).replace("$", "$$")
-        pairs = [escape(f"{k}={v}").replace("%", "%%") for k, v in self.environment.items()]
+        # systemd replaces what follows a % everywhere, and what follows a $ in commands.
+        argv = [escape(arg).replace("%", "%%") for arg in self.command]
+        start = " ".join(argv).replace("$", "$$")
+        pairs = [escape(f"{k}={v}").replace("%", "%%") for k, v in self.env.items()]
         variables = [f"Environment={pair}" for pair in pairs]
         lines = [f"{name}={value}" for name, value in self.settings().items()]
         about = "Description=an experiment of the lab guide"
         service = ["[Service]", f"ExecStart={start}", *variables, *lines]
         return "\n".join(["[Unit]", about, "", *service, ""])
 
-    def problems(self, board: Board) -> list[str]:
-        """What the board cannot do of it, a line each. systemd would go on without a word."""
-        there, cpus = board.facts.cgroup_controllers, board.facts.cpus
-        lines = []
-        for name, controller in (
-            ("MemoryMax", "memory"),
-            ("MemoryHigh", "memory"),
-            ("MemorySwapMax", "memory"),
-            ("AllowedCPUs", "cpuset"),
-            ("CPUQuota", "cpu"),
-        ):
-            if name in self.settings() and controller not in there:
-                lines.append(f"{name} does nothing: the board has no {controller} controller")
-        beyond = [cpu for cpu in (*self.cpus, *self.allowed_cpus) if cpu >= cpus]
+    def unsupported(self, board: Board) -> list[str]:
+        """The settings that the board cannot apply, a line each. systemd ignores them silently."""
+        controllers, cpus = board.facts.cgroup_controllers, board.facts.cpus
+        lines = [
+            f"{name} does nothing: the board has no {_CONTROLLERS[name]} controller"
+            for name in _CONTROLLERS
+            if name in self.settings() and _CONTROLLERS[name] not in controllers
+        ]
+        beyond = [cpu for cpu in (*self.cpu_affinity, *self.allowed_cpus) if cpu >= cpus]
         if beyond:
             lines.append(f"there is no processor {beyond[0]}: the board has 0 to {cpus - 1}")
         return lines
@@ -128,26 +134,34 @@ class Unit(StrRepr):
         return self.text()
 
 
+def _check_memory_size(name: str, value: str) -> None:
+    if value and not re.fullmatch(r"\d+[KMGT]?|\d+(\.\d+)?%|infinity", value):
+        raise TuningError(
+            f"{name}={value!r} is no size for systemd, which would drop the line",
+            expected="bytes, or 512M, 50%, infinity",
+        )
+
+
 def verify(board: Board, text: str) -> list[str]:
-    """What ``systemd-analyze verify`` on the board says of a unit's text, a line each.
+    """What ``systemd-analyze verify`` on the board reports for a unit's text, a line each.
 
     >>> verify(board, "[Service]\\nExecStart=/bin/true\\nMemoryMax=1G # ok\\n")  # doctest: +SKIP
     ["labkit.service:3: Invalid memory limit '1G # ok', ignoring: Invalid argument"]
     """
     script = (
-        'folder=$(mktemp -d); cat >"$folder/labkit.service"; '
-        'systemd-analyze verify --man=no "$folder/labkit.service" 2>&1; rm -r "$folder"'
+        'directory=$(mktemp -d); cat >"$directory/labkit.service"; '
+        'systemd-analyze verify --man=no "$directory/labkit.service" 2>&1; rm -r "$directory"'
     )
     lines = board.run(script, stdin=text, env={"SYSTEMD_COLORS": "0"}).lines
-    ours = [re.sub(r"^.*/(labkit\.service:)", r"\1", line) for line in lines]
-    return [line for line in ours if line.startswith("labkit.service:")]
+    stripped = [re.sub(r"^.*/(labkit\.service:)", r"\1", line) for line in lines]
+    return [line for line in stripped if line.startswith("labkit.service:")]
 
 
 class InstalledUnit(Change):
-    """A service file of one's own in /etc/systemd/system, started; undone it is gone again.
+    """A service file in /etc/systemd/system, started; the undo stops and removes it.
 
-    Not enabled: after a reboot the file is there and the service is not started. ``text`` is
-    the whole file (see :meth:`Unit.text`).
+    The service is not enabled: after a reboot the file is there and the service is not started.
+    ``text`` is the content of the file (see :meth:`Unit.text`).
     Raises :class:`TuningError`, when planned, where another unit has that name.
     """
 
@@ -169,48 +183,52 @@ class InstalledUnit(Change):
 
     def plan(self) -> Plan:
         """See :meth:`Change.plan`."""
-        ask = "systemctl show -p FragmentPath -p ActiveState %s"
-        lines = self.board.run(ask, f"{self.name}.service").lines
-        said = dict(line.split("=", 1) for line in lines)
-        where, state = said.get("FragmentPath", ""), said.get("ActiveState", "")
-        if where and where != self.path:
-            raise TuningError(
-                f"{self.board.name} has a unit {self.name} in {where}", expected="a name of its own"
-            )
         unit = f"{self.name}.service"
+        lines = self.board.run("systemctl show -p FragmentPath -p ActiveState %s", unit).lines
+        properties = dict(line.split("=", 1) for line in lines)
+        fragment_path = properties.get("FragmentPath", "")
+        if fragment_path and fragment_path != self.path:
+            raise TuningError(
+                f"{self.board.name} has a unit {self.name} in {fragment_path}",
+                expected="a name that is not in use",
+            )
         undo = [
             f"systemctl stop {unit} 2>/dev/null || :",
             "systemctl daemon-reload",
             f"systemctl reset-failed {unit} 2>/dev/null || :",
-            f"systemctl start {unit}" if state == "active" else ":",
+            f"systemctl start {unit}" if properties.get("ActiveState") == "active" else ":",
         ]
-        # systemctl's own last line only says where else to look.
-        why = f'echo "it ended: $(systemctl show --value -p Result {unit})" >&2; exit 1'
+        # The last line of systemctl's own message only names other commands to type.
+        report = f'echo "it ended: $(systemctl show --value -p Result {unit})" >&2; exit 1'
         apply = [
-            replace(self.path, self.content.encode()),
+            replace_command(self.path, self.content.encode()),
             "systemctl daemon-reload",
-            f"systemctl restart {unit} || {{ {why}; }}",
+            f"systemctl restart {unit} || {{ {report}; }}",
         ]
         steps = "\n".join(apply), "\n".join(undo)
-        return Plan(self.path, *steps, keep=(self.path,), persistent=True)
+        return Plan(self.path, *steps, backup=(self.path,), persistent=True)
 
-    def journal(self) -> list[str]:
-        """What the service and systemd have said of it since the board came up, a line each."""
-        words = "journalctl -q -b -o cat -u %s"
-        return self.board.check(words, f"{self.name}.service", sudo=True).lines
+    def log(self) -> list[str]:
+        """The service's lines in systemd's journal, since the board came up."""
+        command = "journalctl -q -b -o cat -u %s"
+        return self.board.check(command, f"{self.name}.service", sudo=True).lines
 
-    def read(self) -> dict[str, str]:
-        """See :meth:`Change.read`."""
+    def current(self) -> dict[str, str]:
+        """See :meth:`Change.current`."""
         return {self.path: self.board.read_many([self.path], sudo=True).get(self.path, "")}
 
-    def wanted(self) -> dict[str, str]:
-        """See :meth:`Change.wanted`."""
+    def desired(self) -> dict[str, str]:
+        """See :meth:`Change.desired`."""
         return {self.path: self.content}
 
 
-def escape(word: str) -> str:
-    """A word as systemd reads it: in double quotes, with C's escapes."""
-    if re.fullmatch(r"[\w./:=,+@-]+", word):
-        return word
-    inner = word.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+def escape(argument: str) -> str:
+    """An argument as systemd reads it: in double quotes, with C's escapes, where it must be.
+
+    >>> print(escape("plain"), escape('a "b"'))
+    plain "a \\"b\\""
+    """
+    if re.fullmatch(r"[\w./:=,+@-]+", argument):
+        return argument
+    inner = argument.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{inner}"'

@@ -1,13 +1,8 @@
-"""Machines we make: images, QEMU, and the boards that run in it."""
+"""Virtual boards: their images, the QEMU processes, and the machines' life."""
 
 from labkit.virtual import images
-from labkit.virtual.machine import (
-    VirtualMachine,
-    ensure_image,
-    machines,
-    temporary_board,
-    virtual_board,
-)
+from labkit.virtual.builder import ensure_image
+from labkit.virtual.machine import VirtualMachine, machines, temporary_board, virtual_board
 
 __all__ = [
     "VirtualMachine",

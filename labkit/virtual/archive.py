@@ -1,4 +1,4 @@
-"""An image as one file, to carry to another machine."""
+"""An image as one file, to copy to another machine."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 
 from labkit import platforms
 from labkit.errors import ImageCorrupt, ImageUnknown
-from labkit.files import lock, sha256_file
+from labkit.files import lock, part_file, sha256_file, write_atomic
 from labkit.platforms import Platform
-from labkit.virtual import tools as programs
+from labkit.virtual import tools
 from labkit.virtual.images import (
     FILES,
     Image,
@@ -22,7 +22,7 @@ from labkit.virtual.images import (
     read_manifest,
     recipe_digest,
     require_space,
-    unknown,
+    unknown_image,
     write_manifest,
 )
 
@@ -30,50 +30,50 @@ __all__ = ["export", "import_file"]
 
 
 def export(platform: Platform, target: Path) -> Path:
-    """Write a platform's image into one file, its sum into ``target``.sha256 beside it.
+    """Write a platform's image into one file, and its sha256 into ``target``.sha256 beside it.
 
-    Snapshots stay here: they belong to this machine's QEMU. The file holds the private
-    keys of the virtual board, which opens to nobody but its own host; still, treat it as
-    what it is. Raises :class:`ImageUnknown`, :class:`DiskFull`.
+    Snapshots are left out, because they depend on this machine's QEMU. The file holds the
+    private keys of the virtual board. Only this machine can reach such a board; still, do not
+    publish the file. Raises :class:`ImageUnknown`, :class:`DiskFull`.
     """
     image = find(platform)
     if image is None:
-        raise unknown(platform)
+        raise unknown_image(platform)
     image.verify(thorough=True)
     if not target.parent.is_dir():
-        raise ImageUnknown(f"there is no folder {target.parent}", expected="one to write to")
+        raise ImageUnknown(f"there is no directory {target.parent}", expected="one to write to")
     require_space(target.parent, image.files["disk.qcow2"][1])
-    half = target.with_name(target.name + ".part")
-    try:
-        with tempfile.TemporaryDirectory(dir=target.parent) as room:
-            disk = Path(room) / "disk.qcow2"
-            _compress(image.directory / "disk.qcow2", disk)
-            packed = {**image.files, disk.name: (sha256_file(disk), disk.stat().st_size)}
-            write_manifest(dataclasses.replace(image, files=packed), Path(room))
-            with tarfile.open(half, "w") as tar:
-                tar.add(Path(room) / "manifest.json", "manifest.json")
-                for name in FILES:
-                    tar.add(disk if name == disk.name else image.directory / name, name)
-        half.replace(target)
-    finally:
-        half.unlink(missing_ok=True)
+    with (
+        part_file(target) as part_path,
+        tempfile.TemporaryDirectory(dir=target.parent) as directory,
+    ):
+        work_dir = Path(directory)
+        disk = work_dir / "disk.qcow2"
+        _compress(image.directory / disk.name, disk)
+        packed = {**image.files, disk.name: (sha256_file(disk), disk.stat().st_size)}
+        write_manifest(dataclasses.replace(image, files=packed), work_dir)
+        with tarfile.open(part_path, "w") as tar:
+            tar.add(work_dir / "manifest.json", "manifest.json")
+            for name in FILES:
+                tar.add(disk if name == disk.name else image.directory / name, name)
     sum_file = target.with_name(target.name + ".sha256")
-    sum_file.write_text(f"{sha256_file(target)}  {target.name}\n", encoding="utf-8")
+    write_atomic(sum_file, f"{sha256_file(target)}  {target.name}\n")
     return target
 
 
 def import_file(source: Path) -> Image:
-    """Take an exported image in, each file checked against its sum.
+    """Import an exported image. The sha256 of each file is checked.
 
-    Raises :class:`ImageCorrupt`; nothing is left behind then.
+    Raises :class:`ImageUnknown`, :class:`ImageCorrupt`, :class:`DiskFull`, and leaves nothing
+    behind then.
     """
     if not source.is_file():
-        raise ImageUnknown(f"there is no file {source}", expected="one that image export wrote")
+        raise ImageUnknown(f"there is no file {source}", expected="a file of labkit image export")
     _check_sum(source)
     images_dir().mkdir(parents=True, exist_ok=True)
     require_space(images_dir(), source.stat().st_size)
-    with tempfile.TemporaryDirectory(dir=images_dir(), prefix=".import-") as room:
-        directory = Path(room) / "image"
+    with tempfile.TemporaryDirectory(dir=images_dir(), prefix=".import-") as work_dir:
+        directory = Path(work_dir) / "image"
         image = _unpack(source, directory)
         _check_recipe(image, source)
         with lock(image.directory.name):
@@ -86,7 +86,7 @@ def import_file(source: Path) -> Image:
 def _compress(source: Path, target: Path) -> None:
     subprocess.run(
         [
-            *(programs.command("qemu-img"), "convert", "-q", "-c", "-W", "-m", "8"),
+            *(tools.command("qemu-img"), "convert", "-q", "-c", "-W", "-m", "8"),
             *("-O", "qcow2", "-o", "compression_type=zstd", str(source), str(target)),
         ],
         check=True,
@@ -96,11 +96,11 @@ def _compress(source: Path, target: Path) -> None:
 def _check_sum(source: Path) -> None:
     sum_file = source.with_name(source.name + ".sha256")
     if sum_file.is_file():
-        wanted = sum_file.read_text(encoding="utf-8").split()[0]
-        if sha256_file(source) != wanted:
+        expected = sum_file.read_text(encoding="utf-8").split()[0]
+        if sha256_file(source) != expected:
             raise ImageCorrupt(
                 f"{source} does not have the sha256 in {sum_file.name}",
-                expected=wanted,
+                expected=expected,
                 hint="copy the file again",
             )
 
@@ -110,15 +110,15 @@ def _unpack(source: Path, directory: Path) -> Image:
     try:
         with tarfile.open(source) as tar:
             for member in tar:
-                # Known names and bytes only: nothing in the file leads out of the folder.
+                # Only known names, and only their bytes: no member can lie outside of `directory`.
                 data = tar.extractfile(member) if member.name in (*FILES, "manifest.json") else None
                 if data:
                     with data, (directory / member.name).open("wb") as file:
                         shutil.copyfileobj(data, file)
-    except (tarfile.TarError, OSError) as wrong:
+    except (tarfile.TarError, OSError) as error:
         raise ImageCorrupt(
-            f"{source} is not an exported image ({wrong})", expected="a file of labkit image export"
-        ) from wrong
+            f"{source} is not an exported image ({error})", expected="a file of labkit image export"
+        ) from error
     manifest = directory / "manifest.json"
     if not manifest.is_file():
         raise ImageCorrupt(f"{source} holds no manifest.json", expected="an exported image")
@@ -126,13 +126,13 @@ def _unpack(source: Path, directory: Path) -> Image:
 
 
 def _check_recipe(image: Image, source: Path) -> None:
-    """Platform and recipe name the folder it will lie in; another recipe would lie there unused."""
+    """Platform and recipe name the directory of the image; no other names are accepted."""
     known = image.platform in platforms.names()
-    wanted = recipe_digest(platforms.get(image.platform)) if known else "of a platform there is"
-    if image.recipe != wanted:
+    expected = recipe_digest(platforms.get(image.platform)) if known else "of a known platform"
+    if image.recipe != expected:
         raise ImageCorrupt(
             f"{source} holds {image.platform!r} of recipe {image.recipe!r}",
-            expected=f"recipe {wanted}",
+            expected=f"recipe {expected}",
             hint="use the same version of the guide on both machines",
         )
 

@@ -1,7 +1,7 @@
-"""Building an image: packages to a file system, a first RAM disk, a manifest.
+"""Building an image: packages to a file system, an initial RAM disk, a manifest.
 
-Built in a folder whose name begins with a dot and renamed at the end, so that a build
-ended half-way leaves nothing that is mistaken for an image; the next build sweeps it away.
+The build works in a directory whose name begins with a dot, and renames the result at the end.
+So nothing that a killed build leaves is taken for an image. The next build removes it.
 """
 
 from __future__ import annotations
@@ -18,25 +18,39 @@ from importlib.resources import files
 from pathlib import Path
 
 from labkit.errors import DiskFull, ImageBuildFailed, VirtualError
-from labkit.files import sha256_file
+from labkit.files import lock, sha256_file
 from labkit.platforms import Platform, VirtualSpec
 from labkit.tools import EXTRA_PATH, require
-from labkit.virtual import guest, images
-from labkit.virtual import tools as programs
+from labkit.virtual import guest, images, tools
 from labkit.virtual.images import Image
 from labkit.virtual.progress import step
 
-__all__ = ["build"]
+__all__ = ["SPACE", "build", "ensure_image"]
 
 DEBIAN = "http://deb.debian.org/debian"
-"""Where backports come from, unless LABKIT_MIRROR names another mirror."""
+"""The mirror of the backports, unless LABKIT_MIRROR names another one."""
 
 SPACE = 3 << 30
-"""Bytes a build needs: the packages, the file system twice, the image."""
+"""Bytes that a build needs: the packages, the file system twice, the image."""
+
+
+def ensure_image(platform: Platform, *, rebuild: bool = False) -> Image:
+    """The platform's image, built where there is none yet, or with ``rebuild``.
+
+    Raises what :func:`build` raises, and :class:`ImageCorrupt`.
+    """
+    emulates_firmware = platform.virtual is not None and platform.virtual.firmware
+    require((*tools.RUN, *tools.FIRMWARE) if emulates_firmware else tools.RUN)
+    with lock(f"{platform.name}-{images.recipe_digest(platform)}"):
+        image = None if rebuild else images.find(platform)
+        if image is None:
+            image = build(platform)
+    image.verify()
+    return image
 
 
 def build(platform: Platform) -> Image:
-    """Build a platform's image, in place of an earlier one, and give it.
+    """Build a platform's image, in place of an earlier one. The caller holds the image's lock.
 
     Raises :class:`VirtualError` where the platform has no recipe, :class:`ToolNotFound`,
     :class:`DiskFull`, :class:`ImageBuildFailed`.
@@ -48,177 +62,178 @@ def build(platform: Platform) -> Image:
             expected="a board of your own",
             hint=f"labkit board add NAME HOST --platform {platform.name}",
         )
-    require((*programs.RUN, *programs.BUILD))
-    programs.register_binfmt()
+    require((*tools.RUN, *tools.BUILD))
+    tools.register_binfmt()
     directory = images.images_dir()
     directory.mkdir(parents=True, exist_ok=True)
     images.require_space(directory, SPACE)
     name = f"{platform.name}-{images.recipe_digest(platform)}"
-    for left in directory.glob(f".build-{name}-*"):  # ours: the caller holds the image's lock
-        shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(dir=directory, prefix=f".build-{name}-") as room:
-        image = _Build(platform, recipe, Path(room)).image()
+    for leftover in directory.glob(f".build-{name}-*"):  # of a killed build: no other one runs
+        shutil.rmtree(leftover, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=directory, prefix=f".build-{name}-") as work_dir:
+        image = _Build(platform, recipe, Path(work_dir)).image()
         shutil.rmtree(directory / name, ignore_errors=True)
-        (Path(room) / "image").rename(directory / name)
+        (Path(work_dir) / "image").rename(directory / name)
     return image
 
 
 class _Build:
-    """One build in one folder: ``room`` for what is only needed on the way, ``image`` in it."""
+    """One build: ``work_dir`` holds temporary files, and ``image`` in it the result."""
 
-    def __init__(self, platform: Platform, recipe: VirtualSpec, room: Path) -> None:
+    def __init__(self, platform: Platform, recipe: VirtualSpec, work_dir: Path) -> None:
         self.platform = platform
         self.recipe = recipe
-        self.room = room
+        self.work_dir = work_dir
         self.log = images.images_dir() / f"{platform.name}-build.log"
         self.log.write_bytes(b"")
-        self.result = room / "image"
+        self.result = work_dir / "image"
         self.result.mkdir()
-        room.chmod(0o755)  # apt fetches as a user of its own
+        work_dir.chmod(0o755)  # apt downloads as the user _apt
 
     def image(self) -> Image:
         login_key = self._new_key(self.result / "login_key", "labkit")
-        host_key = self._new_key(self.room / "host_key", self.platform.name)
-        with (self.room / "guest.tar").open("wb") as tree:
+        host_key = self._new_key(self.work_dir / "host_key", self.platform.name)
+        with (self.work_dir / "guest.tar").open("wb") as tree:
             guest.write_tree(
                 tree,
                 hostname=self.platform.name,
-                host_key=(self.room / "host_key").read_text(encoding="utf-8"),
+                host_key=(self.work_dir / "host_key").read_text(encoding="utf-8"),
                 host_key_public=host_key,
                 login_key=login_key,
-                firmware=self.recipe.firmware,
+                firmware=bool(self.recipe.firmware),
             )
         with step(f"{self.platform.title}: installing packages", about=110):
             self._install()
-        with step("making the disk and the first RAM disk", about=15):
+        with step("making the disk and the initial RAM disk", about=15):
             release = self._make_disk()
-        found = {name: self.result / name for name in images.FILES}
+        paths = {name: self.result / name for name in images.FILES}
         image = Image(
             platform=self.platform.name,
             recipe=images.recipe_digest(self.platform),
             release=release,
             built=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
             host_key=" ".join(host_key.split()[:2]),
-            files={name: (sha256_file(path), path.stat().st_size) for name, path in found.items()},
+            files={name: (sha256_file(path), path.stat().st_size) for name, path in paths.items()},
         )
         images.write_manifest(image, self.result)
         return image
 
     def _new_key(self, path: Path, comment: str) -> str:
-        self._do(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)])
+        self._run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)])
         public = path.with_suffix(".pub")
         text = public.read_text(encoding="utf-8").strip()
         public.unlink()
         return text
 
     def _install(self) -> None:
-        """A root file system as a tar archive, from the distribution's own packages."""
+        """Make a root file system, as a tar archive, from the distribution's own packages."""
         mirror = os.environ.get("LABKIT_MIRROR", "").split()
-        more = []
+        setup_hooks = []
         if self.recipe.backports:
-            # apt takes from there what no other suite has: the kernel, as the recipe wants it.
-            where = mirror[0] if mirror[:1] and "://" in mirror[0] else DEBIAN
-            line = f"deb {where} {self.recipe.backports} main"
-            more = [f'--setup-hook=echo "{line}" >"$1/etc/apt/sources.list.d/backports.list"']
+            # apt takes packages from there that no other suite has: the recipe's kernel.
+            url = mirror[0] if mirror[:1] and "://" in mirror[0] else DEBIAN
+            line = f"deb {url} {self.recipe.backports} main"
+            setup_hooks = [
+                f'--setup-hook=echo "{line}" >"$1/etc/apt/sources.list.d/backports.list"'
+            ]
         packages = [*guest.PACKAGES, *self.recipe.include, self.recipe.kernel]
-        login = guest.LOGIN
-        self._do(
+        user = guest.USER
+        self._run(
             [
-                programs.command("mmdebstrap"),
-                *("--arch=arm64", "--format=tar", *guest.OPTIONS, *more),
-                # Before the packages: an SSH server that finds its key makes none.
-                f"--essential-hook=tar-in {self.room / 'guest.tar'} /",
+                tools.command("mmdebstrap"),
+                *("--arch=arm64", "--format=tar", *guest.OPTIONS, *setup_hooks),
+                # Before the packages: an SSH server that finds its host key generates none.
+                f"--essential-hook=tar-in {self.work_dir / 'guest.tar'} /",
                 f"--include={','.join(packages)}",
-                f'--customize-hook=chroot "$1" useradd --shell /bin/bash --user-group {login}',
-                f'--customize-hook=chroot "$1" chown -R {login}: /home/{login}',
+                f'--customize-hook=chroot "$1" useradd --shell /bin/bash --user-group {user}',
+                f'--customize-hook=chroot "$1" chown -R {user}: /home/{user}',
                 self.recipe.suite,
-                str(self.room / "root.tar"),
+                str(self.work_dir / "root.tar"),
                 *mirror,
             ]
         )
 
     def _make_disk(self) -> str:
-        """Disk, kernel and initrd from the archive; gives the kernel's release."""
+        """Make disk, kernel and initrd from the archive; return the kernel's release."""
         script = files("labkit.virtual").joinpath("compose.sh").read_text(encoding="utf-8")
-        (self.room / "init").write_text(guest.read("init"), encoding="utf-8")
-        # The archive's files have many owners: root lays them out, or a user as root of a
-        # namespace of their own.
-        shell = ["sh", "-eu", "-c", script, "compose", f"{self.recipe.disk}M"]
+        (self.work_dir / "init").write_text(guest.read("init"), encoding="utf-8")
+        # The archive's files have many owners. Only root can create them, or an ordinary user
+        # as root of a user namespace.
+        argv = ["sh", "-eu", "-c", script, "compose", f"{self.recipe.disk}M"]
         if os.geteuid() != 0:
-            shell = ["unshare", "--map-root-user", "--map-auto", *shell]
-        self._do(shell, cwd=self.room)
-        self._do(
+            argv = ["unshare", "--map-root-user", "--map-auto", *argv]
+        self._run(argv, cwd=self.work_dir)
+        self._run(
             [
-                *(programs.command("qemu-img"), "convert", "-q", "-W", "-O", "qcow2"),
-                *(str(self.room / "disk.raw"), str(self.result / "disk.qcow2")),
+                *(tools.command("qemu-img"), "convert", "-q", "-W", "-O", "qcow2"),
+                *(str(self.work_dir / "disk.raw"), str(self.result / "disk.qcow2")),
             ]
         )
         for name in ("kernel", "initrd"):
-            (self.room / name).rename(self.result / name)
-        return (self.room / "release").read_text(encoding="utf-8").strip()
+            (self.work_dir / name).rename(self.result / name)
+        return (self.work_dir / "release").read_text(encoding="utf-8").strip()
 
-    def _do(self, words: Sequence[str], *, cwd: Path | None = None) -> None:
-        """Run one program, its output in the log. Raises :class:`ImageBuildFailed`."""
+    def _run(self, argv: Sequence[str], *, cwd: Path | None = None) -> None:
+        """Run one program with its output to the log. Raises :class:`ImageBuildFailed`."""
         path = os.pathsep.join([os.environ.get("PATH", os.defpath), *EXTRA_PATH])
         env = {**os.environ, "PATH": path, "LC_ALL": "C"}
         if os.geteuid() == 0:
-            # What mmdebstrap leaves when killed goes with this folder. (Not for others: it
-            # works as another user then, who cannot come here.)
-            env["TMPDIR"] = str(self.room)
+            # What a killed mmdebstrap leaves is then removed with this directory. Not for an
+            # ordinary user: there mmdebstrap works as another user, who cannot write here.
+            env["TMPDIR"] = str(self.work_dir)
         with self.log.open("ab") as log:
             process = subprocess.Popen(
-                [*_lifeline(), *words],
+                [*_die_with_parent(), *argv],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 cwd=cwd,
                 env=env,
-                # mmdebstrap, told to end, ends its whole group: that must not be ours.
+                # mmdebstrap, when it is terminated, ends its process group: not ours.
                 start_new_session=True,
             )
             try:
                 status = process.wait()
-            except BaseException:  # Ctrl-C: let it take down what it mounted
-                _end_group(process)
+            except BaseException:  # Ctrl-C: let it unmount what it has mounted
+                _terminate_group(process)
                 raise
         if status:
-            raise self._failure(Path(words[0]).name)
+            raise self._failure(Path(argv[0]).name)
 
     def _failure(self, program: str) -> VirtualError:
-        """What the log says went wrong, in one line."""
+        """The error to raise, with the cause that the log gives."""
         text = self.log.read_text(errors="replace")
         if "No space left on device" in text:
-            images.require_space(self.room, SPACE)
-            return DiskFull(f"{self.room.parent} ran out of room", expected="3 GiB free")
-        complaints = [
+            images.require_space(self.work_dir, SPACE)
+            return DiskFull(f"{self.work_dir.parent} ran out of space", expected="3 GiB free")
+        error_lines = [
             line for line in text.splitlines() if line.startswith(("E:", "W: GPG", "Err:"))
         ]
-        mirror = any(word in text for word in ("Could not resolve", "Failed to fetch", "Err:"))
-        if mirror:
+        if any(sign in text for sign in ("Could not resolve", "Failed to fetch", "Err:")):
             return ImageBuildFailed(
-                f"no package mirror of {self.platform.title} answers from here",
+                f"no package mirror of {self.platform.title} answers",
                 expected=f"one that has {self.recipe.suite} for arm64",
                 hint=f"check the network, or set LABKIT_MIRROR; the log is {self.log}",
             )
-        last = complaints[-1] if complaints else (text.strip().splitlines() or ["no word"])[-1]
-        return ImageBuildFailed(f"{program} failed: {last}", hint=f"read {self.log}")
+        lines = error_lines or text.strip().splitlines() or ["it printed nothing"]
+        return ImageBuildFailed(f"{program} failed: {lines[-1]}", hint=f"read {self.log}")
 
 
-def _lifeline() -> list[str]:
-    """The words before a command that let it not outlive us, should we be killed.
+def _die_with_parent() -> list[str]:
+    """The arguments before a command that end it when this process is killed.
 
     As root, mmdebstrap mounts this machine's /sys and /dev/pts into what it builds. In
-    namespaces of its own the mounts and every process are gone with it, however it ends.
-    Without them they would outlive a kill, and the next build's sweep would walk into them.
+    namespaces of its own the mounts and all processes end with it. Otherwise they would
+    outlive a kill, and the next build would remove files through those mounts.
     """
     if os.geteuid() == 0:
-        alone = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
-        return ["setpriv", "--pdeathsig", "KILL", *alone]
+        namespaces = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        return ["setpriv", "--pdeathsig", "KILL", *namespaces]
     return ["setpriv", "--pdeathsig", "TERM"]
 
 
-def _end_group(process: subprocess.Popen[bytes]) -> None:
-    """End a program and all it started: ask, and insist after ten seconds."""
+def _terminate_group(process: subprocess.Popen[bytes]) -> None:
+    """Terminate a program and all it started; kill them after ten seconds."""
     for signal_number in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal_number)

@@ -1,4 +1,4 @@
-"""The images on this machine: one folder each."""
+"""The images on this machine: one directory each."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from labkit import platforms
 from labkit.errors import DiskFull, ImageCorrupt, ImageUnknown
-from labkit.files import lock, sha256_file
+from labkit.files import lock, sha256_file, write_atomic
 from labkit.paths import cache_dir
 from labkit.platforms import Platform
 from labkit.virtual import guest
@@ -26,19 +27,21 @@ __all__ = [
     "recipe_digest",
     "remove",
     "require_space",
-    "unknown",
+    "unknown_image",
     "write_manifest",
 ]
 
 FILES = ("disk.qcow2", "kernel", "initrd", "login_key")
-"""What an image is made of: the disk, the kernel and its first RAM disk, the key to log in."""
+"""The files of an image: disk, kernel, initial RAM disk, private key for the login."""
 
 
 @dataclass(frozen=True)
 class Image:
-    """One image. ``recipe`` tells which recipe made it, ``host_key`` is its public SSH key.
+    """One image, as its manifest describes it.
 
-    ``files`` gives sha256 and size in bytes of each file, ``release`` the kernel's.
+    ``recipe`` is :func:`recipe_digest`, ``release`` the kernel's release, ``built`` the time in
+    ISO 8601 (UTC), ``host_key`` the board's public SSH key. ``files`` maps each name to its
+    sha256 in hexadecimal and its size in bytes.
     """
 
     platform: str
@@ -50,44 +53,53 @@ class Image:
 
     @property
     def directory(self) -> Path:
-        """Where it lies."""
+        """The directory of its files."""
         return images_dir() / f"{self.platform}-{self.recipe}"
 
     @property
     def size(self) -> int:
-        """Bytes on this machine's disk, snapshots included."""
+        """Bytes that it takes on this machine's disk, snapshots included."""
         return sum(
             file.stat().st_blocks * 512 for file in self.directory.rglob("*") if file.is_file()
         )
 
-    def verify(self, *, thorough: bool = False) -> None:
-        """Raise :class:`ImageCorrupt` where a file is not what the manifest says.
+    @property
+    def current(self) -> bool:
+        """Whether its recipe is the current one of a known platform."""
+        known = self.platform in platforms.names()
+        return known and self.recipe == recipe_digest(platforms.get(self.platform))
 
-        Reading half a gigabyte takes a second; so the sizes always, and the sha256 sums
-        where ``thorough``, or where a file is younger than the manifest that describes it.
+    def verify(self, *, thorough: bool = False) -> None:
+        """Raise :class:`ImageCorrupt` where a file differs from the manifest.
+
+        Sizes are always compared. The sha256 sums, which take a second, are compared with
+        ``thorough`` and for a file that is newer than the manifest.
         """
         written = (self.directory / "manifest.json").stat().st_mtime_ns
         for name, (digest, size) in self.files.items():
             file = self.directory / name
-            state = file.stat() if file.is_file() else None
-            good = state is not None and state.st_size == size
-            if good and state and (thorough or state.st_mtime_ns > written):
-                good = sha256_file(file) == digest
-            if not good:
+            stat = file.stat() if file.is_file() else None
+            intact = stat is not None and stat.st_size == size
+            if intact and stat and (thorough or stat.st_mtime_ns > written):
+                intact = sha256_file(file) == digest
+            if not intact:
                 raise ImageCorrupt(
                     f"{file} is not what its manifest says",
                     expected=f"{size} bytes with sha256 {digest[:12]}...",
-                    hint=f"labkit image build {self.platform} --again",
+                    hint=f"labkit image build {self.platform} --rebuild",
                 )
 
 
 def images_dir() -> Path:
-    """Where images lie."""
+    """The directory of all images."""
     return cache_dir() / "images"
 
 
 def recipe_digest(platform: Platform) -> str:
-    """What names a recipe: eight digits that change with the platform's file or our own."""
+    """The name of a recipe: eight hexadecimal digits.
+
+    They change with the platform's file and with labkit's own files on the image.
+    """
     tree = io.BytesIO()
     keys = dict.fromkeys(("host_key", "host_key_public", "login_key"), "")
     firmware = bool(platform.virtual and platform.virtual.firmware)
@@ -101,48 +113,53 @@ def recipe_digest(platform: Platform) -> str:
 
 
 def images() -> list[Image]:
-    """All whole images, by platform. What a broken build left has no manifest and is not one."""
+    """All complete images, sorted by platform. What a failed build leaves is not among them."""
     manifests = sorted(images_dir().glob("*/manifest.json"))
     return [read_manifest(path) for path in manifests if not path.parent.name.startswith(".")]
 
 
 def find(platform: Platform) -> Image | None:
-    """The image of this platform's present recipe, or None."""
+    """The image of this platform's current recipe, or None."""
     path = images_dir() / f"{platform.name}-{recipe_digest(platform)}" / "manifest.json"
     return read_manifest(path) if path.exists() else None
 
 
 def write_manifest(image: Image, directory: Path) -> None:
-    """Write the manifest, the last file of an image: with it, the image is one."""
-    (directory / "manifest.json").write_text(json.dumps(asdict(image), indent=1), encoding="utf-8")
+    """Write the manifest in one step, as the last file of an image: it makes the image complete."""
+    write_atomic(directory / "manifest.json", json.dumps(asdict(image), indent=1))
 
 
 def read_manifest(path: Path) -> Image:
     """Read an image's manifest. Raises :class:`ImageCorrupt`."""
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-        said["files"] = {name: (str(d), int(size)) for name, (d, size) in said["files"].items()}
-        return Image(**said)
-    except (ValueError, TypeError, KeyError, AttributeError) as wrong:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        values["files"] = {
+            name: (str(digest), int(size)) for name, (digest, size) in values["files"].items()
+        }
+        return Image(**values)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ImageCorrupt(
-            f"{path} is not a manifest ({wrong})", hint=f"rm -r {path.parent}"
-        ) from wrong
+            f"{path} is not a manifest ({error})", hint=f"rm -r {path.parent}"
+        ) from error
 
 
 def remove(platform: Platform) -> list[Image]:
-    """Remove a platform's images, old recipes too. Raises :class:`ImageUnknown`."""
-    gone = [image for image in images() if image.platform == platform.name]
-    if not gone:
-        raise unknown(platform)
-    for image in gone:
+    """Remove a platform's images, those of old recipes too. Raises :class:`ImageUnknown`."""
+    removed = [image for image in images() if image.platform == platform.name]
+    if not removed:
+        raise unknown_image(platform)
+    for image in removed:
         with lock(image.directory.name):
-            (image.directory / "manifest.json").unlink()  # from here on it is no image
+            (image.directory / "manifest.json").unlink()  # from now on it is no image
             shutil.rmtree(image.directory)
-    return gone
+    return removed
 
 
 def require_space(directory: Path, needed: int) -> None:
-    """Raise :class:`DiskFull` where fewer than ``needed`` bytes are free for ``directory``."""
+    """Raise :class:`DiskFull` where ``directory`` has fewer than ``needed`` bytes free.
+
+    The directory need not exist yet.
+    """
     while not directory.exists():
         directory = directory.parent
     free = shutil.disk_usage(directory).free
@@ -150,12 +167,13 @@ def require_space(directory: Path, needed: int) -> None:
         raise DiskFull(
             f"{directory} has {free / 2**20:.0f} MiB free",
             expected=f"{needed / 2**20:.0f} MiB",
-            hint="make room, or set LABKIT_CACHE to a folder on a larger disk",
+            hint="free disk space, or set LABKIT_CACHE to a directory on a larger disk",
         )
 
 
-def unknown(platform: Platform) -> ImageUnknown:
-    """The error where a platform has no image here, to be raised."""
+def unknown_image(platform: Platform) -> ImageUnknown:
+    """The error to raise where a platform has no image on this machine."""
     return ImageUnknown(
-        f"there is no image of {platform.name} here", hint=f"labkit image build {platform.name}"
+        f"there is no image of {platform.name} on this machine",
+        hint=f"labkit image build {platform.name}",
     )

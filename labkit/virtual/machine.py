@@ -1,13 +1,13 @@
-"""A virtual board's life: from an image to a machine that answers, and back to nothing."""
+"""A virtual board's life: started from an image, reset, switched on again, thrown away."""
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import os
 import re
 import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,27 +18,23 @@ from labkit import platforms
 from labkit.boards.board import Board
 from labkit.boards.transport import Transport
 from labkit.errors import BoardUnknown, BootFailed, VirtualError
-from labkit.files import lock
+from labkit.files import lock, write_atomic
 from labkit.paths import cache_dir
 from labkit.platforms import Platform, VirtualSpec
-from labkit.tools import require
-from labkit.virtual import builder, firmware, guest, images
-from labkit.virtual import tools as programs
+from labkit.virtual.builder import ensure_image
 from labkit.virtual.images import Image
+from labkit.virtual.login import ssh_transport
 from labkit.virtual.progress import step
-from labkit.virtual.qemu import Qemu, free_port, require_free, snapshot_key
-from labkit.virtual.qmp import Qmp
+from labkit.virtual.qemu import Qemu, free_port, require_free_port
+from labkit.virtual.snapshot import COLD_BOOT, ensure_snapshot, new_disk
 
-__all__ = ["VirtualMachine", "ensure_image", "machines", "temporary_board", "virtual_board"]
+__all__ = ["VirtualMachine", "machines", "temporary_board", "virtual_board"]
 
-COLD_BOOT = 180.0
-"""Seconds a cold boot may take: 17 on the machine this was written on."""
+RESTORE = 20.0
+"""Seconds that a restored machine may take until it answers. It takes about one."""
 
-WAKE = 20.0
-"""Seconds a restored machine may take to say it is awake: one, as a rule."""
-
-# Seen with QEMU 7.2: on these a kernel with pages of 16 KiB ends before its first word. The
-# architecture leaves that page size to the maker, and ID_AA64MMFR0_EL1.TGran16 is 0 in them.
+# With QEMU 7.2 a kernel with pages of 16 KiB stops on these before it prints a line. The
+# architecture makes that page size optional, and ID_AA64MMFR0_EL1.TGran16 is 0 in them.
 _WITHOUT_16_KIB = {"a64fx", "cortex-a53", "cortex-a57", "cortex-a72"}
 
 
@@ -46,8 +42,8 @@ _WITHOUT_16_KIB = {"a64fx", "cortex-a53", "cortex-a57", "cortex-a72"}
 class VirtualMachine:
     """One virtual board by name: ``debian-12``, or ``debian-12@NAME`` for one more beside it.
 
-    ``cpu`` (one of QEMU's names) and ``virtualization`` (whether the firmware enters the
-    kernel at EL2, as KVM needs it) differ from the platform's own hardware where given.
+    ``cpu`` is one of QEMU's names; empty, the platform's own. With ``virtualization`` the
+    kernel starts at exception level EL2, as KVM needs it.
     """
 
     name: str
@@ -55,7 +51,7 @@ class VirtualMachine:
     virtualization: bool = False
 
     def __post_init__(self) -> None:
-        # The name is a folder's too, which is removed with all that is in it, and a file's.
+        # It is also the name of a directory, which is removed with all that is in it.
         if not re.fullmatch(r"\w[\w.-]*(@\w[\w.-]*)?", self.name):
             raise BoardUnknown(
                 f"there is no board {self.name!r}",
@@ -70,7 +66,7 @@ class VirtualMachine:
 
     @property
     def recipe(self) -> VirtualSpec:
-        """How it is made. Raises :class:`VirtualError` where it cannot be made."""
+        """Its hardware and software. Raises :class:`VirtualError` where it cannot be made."""
         recipe = self.platform.virtual
         if recipe is None:
             raise VirtualError(f"labkit has no recipe for a virtual {self.platform.title}")
@@ -81,220 +77,159 @@ class VirtualMachine:
 
     @property
     def directory(self) -> Path:
-        """Its disk and logs."""
+        """The directory of its disk and logs."""
         return cache_dir() / "machines" / self.name
 
     @property
     def qemu(self) -> Qemu:
-        """Its process."""
+        """Its QEMU process."""
         return Qemu(self.directory)
 
     @property
     def running(self) -> bool:
         """Whether it runs now."""
-        return self.directory.exists() and self.qemu.alive()
+        return self.directory.exists() and self.qemu.is_alive()
 
     @property
     def port(self) -> int:
-        """The port of 127.0.0.1 its SSH answers on; 0 where it was never up."""
+        """The port of 127.0.0.1 on which its SSH answers; 0 where it was never up."""
         try:
-            return int(json.loads((self.directory / "machine.json").read_text())["port"])
+            return int(json.loads(self._state_file.read_text(encoding="utf-8"))["port"])
         except (OSError, ValueError, KeyError):
             return 0
 
     def up(self, *, port: int = 0) -> Transport:
-        """Have it run, building, booting or restoring what that needs; give the way to it.
+        """Start it where it does not run; return the transport to it.
 
-        Two processes that ask at once get the same machine. ``port`` 0 takes a free one.
-        One that was switched off from inside is switched on again, with what is on its disk.
+        Builds the image and boots it for a snapshot where these are missing. Two processes that
+        call this at the same time get the same machine. ``port`` 0 takes a free port. A machine
+        whose own system has switched it off is switched on again, with its disk.
         """
         image = ensure_image(self.platform)
         with lock(f"machine-{self.name}"):
             if self.running and port in (0, self.port):
-                return self._way(image)
+                return self._transport(image)
             if self.qemu.guest_powered_off and self.port:
                 self._power_on(image, port)
             else:
                 self._start(image, port)
-        return self._way(image)
+        return self._transport(image)
 
     def power_cycle(self, *, timeout: float) -> Transport:
-        """Wait for the system to have shut itself down, and switch it on again.
+        """Wait until its system has shut down, then switch it on again.
 
-        Its disks stay as they are; where we play its firmware, that reads its files anew.
-        Raises :class:`BootFailed` where it does not come up within ``timeout`` seconds.
+        Its disks stay as they are. An emulated firmware reads its files again. Raises
+        :class:`BootFailed` where all this takes more than ``timeout`` seconds.
         """
         image = ensure_image(self.platform)
-        until = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout
         with lock(f"machine-{self.name}"):
-            if not self.qemu.ended(self.port, within=timeout / 2):
+            if not self.qemu.wait_off(self.port, timeout=timeout / 2):
                 raise self.qemu.failure(f"{self.name} did not shut down")
-            self._power_on(image, self.port, timeout=until - time.monotonic())
-        return self._way(image)
+            self._power_on(image, self.port, timeout=deadline - time.monotonic())
+        return self._transport(image)
 
     def down(self) -> None:
-        """End it and throw its disk away. Harmless where it does not run."""
+        """Stop it and remove its disk. Harmless where it does not run."""
         with lock(f"machine-{self.name}"):
             if self.directory.exists():
                 self.qemu.stop()
                 shutil.rmtree(self.directory)
 
     def reset(self) -> Transport:
-        """A pristine machine of the same name on the same port; whatever was on it is gone."""
+        """Replace it by a new machine of the same name on the same port, with a new disk."""
         image = ensure_image(self.platform)
         with lock(f"machine-{self.name}"):
             self._start(image, self.port)
-        return self._way(image)
+        return self._transport(image)
 
     def _power_on(self, image: Image, port: int, *, timeout: float = COLD_BOOT) -> None:
-        """Start it cold on the disks it has."""
+        """Boot it from the disks it has."""
         port = port or self.port
         with step(f"switching {self.name} on", about=25):
             self.qemu.start(self.recipe, image, port, None)
-            (self.directory / "machine.json").write_text(json.dumps({"port": port}))
-            self.qemu.wake(timeout=timeout)
+            self._note_port(port)
+            self.qemu.wait_ready(timeout=timeout)
 
     def _start(self, image: Image, port: int) -> None:
-        """From the snapshot; where that fails (a leftover of another QEMU, say), a new one."""
-        recipe = self.recipe  # what cannot be made says so before anything is touched
+        """Start it from the snapshot. Where that fails, take a new snapshot and start again.
+
+        A snapshot can fail after an upgrade of QEMU, for example.
+        """
+        recipe = self.recipe  # raises where it cannot be made, before anything is changed
         if port and port != self.port:
-            require_free(port)  # before a board that runs is stopped for nothing
+            require_free_port(port)  # before a running board is stopped
         if self.directory.exists():
             self.qemu.stop()
         self.directory.mkdir(parents=True, exist_ok=True)
         port = port or free_port()
-        snapshot = _snapshot(image, recipe)
+        snapshot_dir = ensure_snapshot(image, recipe)
         try:
-            self._restore(image, snapshot, port)
+            self._restore(image, snapshot_dir, port)
         except BootFailed:
             self.qemu.stop()
-            shutil.rmtree(snapshot)
-            self._restore(image, _snapshot(image, recipe), port)
+            shutil.rmtree(snapshot_dir)
+            self._restore(image, ensure_snapshot(image, recipe), port)
 
-    def _restore(self, image: Image, snapshot: Path, port: int) -> None:
-        _new_disk(snapshot / "disk.qcow2", self.directory / "disk.qcow2")
+    def _restore(self, image: Image, snapshot_dir: Path, port: int) -> None:
+        new_disk(snapshot_dir / "disk.qcow2", self.directory / "disk.qcow2")
         if self.recipe.firmware:
-            shutil.copy(snapshot / "firmware.img", self.directory)
-        (self.directory / "machine.json").write_text(json.dumps({"port": port}))
-        self.qemu.start(self.recipe, image, port, snapshot / "memory")
-        self.qemu.wake(timeout=WAKE)
+            shutil.copy(snapshot_dir / "firmware.img", self.directory)
+        self._note_port(port)
+        self.qemu.start(self.recipe, image, port, snapshot_dir / "memory")
+        self.qemu.wait_ready(timeout=RESTORE)
 
-    def _way(self, image: Image) -> Transport:
-        return _ssh(image, self.name, self.port)
+    @property
+    def _state_file(self) -> Path:
+        return self.directory / "machine.json"
 
+    def _note_port(self, port: int) -> None:
+        # In one step: other processes read the port without the lock.
+        write_atomic(self._state_file, json.dumps({"port": port}))
 
-def ensure_image(platform: Platform, *, anew: bool = False) -> Image:
-    """The platform's image, built where there is none yet (or ``anew``)."""
-    plays = platform.virtual is not None and platform.virtual.firmware
-    require((*programs.RUN, *programs.FIRMWARE) if plays else programs.RUN)
-    with lock(f"{platform.name}-{images.recipe_digest(platform)}"):
-        image = None if anew else images.find(platform)
-        if image is None:
-            image = builder.build(platform)
-    image.verify()
-    return image
+    def _transport(self, image: Image) -> Transport:
+        return ssh_transport(image, self.name, self.port)
 
 
 def machines() -> list[VirtualMachine]:
-    """The virtual machines that have a folder, running or not."""
+    """The virtual machines that have a directory, running or not."""
     directory = cache_dir() / "machines"
     return [VirtualMachine(path.name) for path in sorted(directory.glob("*")) if path.is_dir()]
 
 
 def virtual_board(name: str, *, port: int = 0) -> Board | None:
-    """A running virtual board by name; None where its platform does not exist."""
+    """The virtual board of that name, started; None where its platform does not exist."""
     machine = VirtualMachine(name)
     if name.partition("@")[0] not in platforms.names():
         return None
     return Board(name, machine.up(port=port), platform=machine.platform.name, machine=machine)
 
 
+_SERIAL = itertools.count(1)  # no two temporary boards of a process are the same machine
+
+
 @contextmanager
 def temporary_board(
     platform: str, *, cpu: str = "", virtualization: bool = False
 ) -> Iterator[Board]:
-    """A virtual board beside the others, of other hardware, gone at the end of the block.
+    """A new virtual board for the length of a ``with`` block; it is removed at the end.
 
-    See :class:`VirtualMachine` for ``cpu`` and ``virtualization``. The first board of its
-    kind boots in 15 to 20 seconds, the next ones come from its snapshot. Raises
+    See :class:`VirtualMachine` for ``cpu`` and ``virtualization``. The first board with such
+    hardware boots in 15 to 20 seconds; later ones start from its snapshot in about one. Raises
     :class:`VirtualError` where the core lacks the page size of the platform's kernel.
 
     >>> with temporary_board("debian-12", cpu="cortex-a72") as old:    # doctest: +SKIP
     ...     print("atomics" in old.facts.features)
     False
     """
-    name = f"{platform}@{cpu or 'borrowed'}-{os.getpid()}"
+    core = cpu.partition(",")[0] or "temporary"  # what follows a comma are features of the core
+    name = f"{platform}@{core}-{os.getpid()}.{next(_SERIAL)}"
     machine = VirtualMachine(name, cpu, virtualization)
     try:
         with Board(name, machine.up(), platform=platform, machine=machine) as board:
             yield board
     finally:
         machine.down()
-
-
-def _snapshot(image: Image, recipe: VirtualSpec) -> Path:
-    """The folder with memory and disk of a machine that has booted, taken now if need be."""
-    boot = firmware.boot_config_from_disk(None) if recipe.firmware else None
-    directory = image.directory / "snapshots" / snapshot_key(recipe, image, boot)
-    with lock(f"snapshot-{image.directory.name}"):
-        if not directory.exists():
-            half = directory.with_name(f".{directory.name}")
-            Qemu(half).stop()
-            shutil.rmtree(half, ignore_errors=True)
-            half.mkdir(parents=True)
-            with step("booting it once, for a snapshot", about=25):
-                _take_snapshot(image, recipe, half)
-            half.rename(directory)
-    return directory
-
-
-def _take_snapshot(image: Image, recipe: VirtualSpec, directory: Path) -> None:
-    qemu = Qemu(directory)
-    port = free_port()
-    _new_disk(image.directory / "disk.qcow2", directory / "disk.qcow2")
-    if recipe.firmware:
-        firmware.new_disk(directory / "firmware.img")
-    try:
-        qemu.start(recipe, image, port, None)
-        qemu.wake(timeout=COLD_BOOT)
-        # One login before the picture is taken: the next one finds everything in memory.
-        with Board("warm-up", _ssh(image, "warm-up", port)) as board:
-            board.read_many(["/proc/cpuinfo"])
-            board.check("sudo -n true; sha256sum /etc/hostname; sync")
-        time.sleep(1.0)  # so that the login's own processes are gone from the picture
-        with Qmp(qemu.socket("qmp")) as machine:
-            machine.save_state(directory / "memory")
-    finally:
-        qemu.stop()
-
-
-def _new_disk(below: Path, disk: Path) -> None:
-    """An empty disk over another: what is written goes into the upper one only."""
-    disk.unlink(missing_ok=True)
-    subprocess.run(
-        [
-            *(programs.command("qemu-img"), "create", "-q", "-f", "qcow2"),
-            *("-F", "qcow2", "-b", str(below), str(disk)),
-        ],
-        check=True,
-    )
-
-
-def _ssh(image: Image, name: str, port: int) -> Transport:
-    # Only here: paramiko takes a tenth of a second to import.
-    from labkit.boards.ssh.target import SshTarget
-    from labkit.boards.ssh.transport import SshTransport
-
-    return SshTransport(
-        SshTarget(
-            name,
-            "127.0.0.1",
-            port,
-            guest.LOGIN,
-            keys=(image.directory / "login_key",),
-            host_key=image.host_key,
-        )
-    )
 
 
 def _require_page_size(recipe: VirtualSpec) -> None:
@@ -304,5 +239,5 @@ def _require_page_size(recipe: VirtualSpec) -> None:
         raise VirtualError(
             f"{core} has no pages of 16 KiB, and {recipe.kernel} has no others",
             expected="a core that has them, such as cortex-a76",
-            hint='borrow one of another platform, as in temporary_board("debian-12", cpu=...)',
+            hint='take another platform, as in temporary_board("debian-12", cpu=...)',
         )

@@ -1,4 +1,4 @@
-"""What a person sees while a long thing is made: its steps, and how long each takes."""
+"""Progress on stderr: the steps of a long task, and the seconds that each takes."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ __all__ = ["step"]
 
 
 @contextmanager
-def step(what: str, *, about: float) -> Iterator[None]:
-    """Show that ``what`` is under way, and that it takes ``about`` so many seconds.
+def step(description: str, *, about: float) -> Iterator[None]:
+    """Show a step that takes about ``about`` seconds, for the length of the block.
 
-    On a terminal a bar moves; in a log or a notebook a line stands there at the end.
+    On a terminal a progress bar moves. Where stderr is no terminal, one line at the end gives
+    the seconds it took.
     """
-    began = time.monotonic()
+    start = time.monotonic()
     if sys.stderr.isatty():
-        with _bar(what, about, began):
+        with _bar(description, about, start):
             yield
     else:
         yield
-    print(f"  {what}: {time.monotonic() - began:.1f} s", file=sys.stderr, flush=True)
+    print(f"  {description}: {time.monotonic() - start:.1f} s", file=sys.stderr, flush=True)
 
 
 @contextmanager
-def _bar(what: str, about: float, began: float) -> Iterator[None]:
-    # Only here: rich is for terminals, and costs a moment to import.
+def _bar(description: str, about: float, start: float) -> Iterator[None]:
+    # Imported here: only a terminal needs rich, and its import takes time.
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -38,18 +39,18 @@ def _bar(what: str, about: float, began: float) -> Iterator[None]:
         TimeElapsedColumn(),
         TextColumn(f"of about {about:.0f} s"),
     )
-    over = threading.Event()
+    finished = threading.Event()
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(what, total=about)
+        task = progress.add_task(description, total=about)
 
         def tick() -> None:
-            while not over.wait(0.2):
-                progress.update(task, completed=min(time.monotonic() - began, about))
+            while not finished.wait(0.2):
+                progress.update(task, completed=min(time.monotonic() - start, about))
 
-        ticking = threading.Thread(target=tick, daemon=True)
-        ticking.start()
+        ticker = threading.Thread(target=tick, daemon=True)
+        ticker.start()
         try:
             yield
         finally:
-            over.set()
-            ticking.join()
+            finished.set()
+            ticker.join()

@@ -7,7 +7,6 @@ import hashlib
 import os
 import re
 import shlex
-import signal
 import socket
 import subprocess
 import tempfile
@@ -19,25 +18,23 @@ from pathlib import Path
 
 from labkit.errors import BootFailed, PortInUse, VirtualError
 from labkit.platforms import VirtualSpec
-from labkit.virtual import firmware
-from labkit.virtual import tools as programs
-from labkit.virtual.firmware import Boot
+from labkit.virtual import firmware, tools
+from labkit.virtual.firmware import BootConfig
 from labkit.virtual.images import Image
-from labkit.virtual.qmp import Qmp, answers
+from labkit.virtual.qmp import Qmp, is_alive
 
-__all__ = ["Qemu", "free_port", "require_free", "snapshot_key", "version"]
+__all__ = ["Qemu", "free_port", "hardware", "require_free_port", "version"]
+
+# The last line of a kernel that stops, printed at every log level.
+_POWER_OFF = re.compile(rb"reboot: (Power down|Restarting system|System halted)")
 
 
-# The kernel's last words, printed whatever its log level.
-_OFF = re.compile(rb"reboot: (Power down|Restarting system|System halted)")
+def hardware(recipe: VirtualSpec, image: Image, boot: BootConfig | None) -> list[str]:
+    """QEMU's arguments for the machine as the guest sees it: all that a snapshot depends on.
 
-
-def hardware(recipe: VirtualSpec, image: Image, boot: Boot | None) -> list[str]:
-    """The machine as the guest sees it: what a snapshot depends on, and no more.
-
-    ``boot`` is what the firmware decided, where we play one.
+    ``boot`` is the result of the emulated firmware, or None where the platform has none.
     """
-    second = ("-device", "virtio-blk-pci,drive=firmware,romfile=") if boot else ()
+    firmware_disk = ("-device", "virtio-blk-pci,drive=firmware,romfile=") if boot else ()
     return [
         *("-M", recipe.machine, "-accel", "tcg,thread=multi"),
         *("-cpu", recipe.cpu, "-smp", str(recipe.cpus), "-m", str(recipe.memory)),
@@ -45,7 +42,7 @@ def hardware(recipe: VirtualSpec, image: Image, boot: Boot | None) -> list[str]:
         *("-kernel", str(image.directory / "kernel"), "-initrd", str(image.directory / "initrd")),
         *("-append", boot.command_line if boot else recipe.command_line),
         *("-device", "virtio-blk-pci,drive=disk,romfile="),
-        *second,
+        *firmware_disk,
         *("-device", "virtio-net-pci,netdev=net,romfile="),
         *("-device", "virtio-rng-pci"),
         *("-device", "virtio-serial-pci", "-device", "virtconsole,chardev=wake"),
@@ -54,235 +51,204 @@ def hardware(recipe: VirtualSpec, image: Image, boot: Boot | None) -> list[str]:
 
 @functools.cache
 def version() -> str:
-    """What the QEMU on this machine calls itself."""
-    line = [programs.command("qemu-system-aarch64"), "--version"]
-    return subprocess.run(line, capture_output=True, text=True, check=True).stdout.splitlines()[0]
-
-
-def snapshot_key(recipe: VirtualSpec, image: Image, boot: Boot | None) -> str:
-    """What a snapshot belongs to: this QEMU, this hardware, and the firmware's decisions."""
-    decided = firmware.fingerprint(recipe, boot) if boot else repr(boot)
-    text = "\n".join([version(), *hardware(recipe, image, boot), decided])
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    """The first line that the QEMU of this machine prints for ``--version``."""
+    argv = [tools.command("qemu-system-aarch64"), "--version"]
+    return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.splitlines()[0]
 
 
 @dataclass(frozen=True)
 class Qemu:
-    """The process of one machine, found again by its control socket.
+    """The QEMU process of one machine. Any labkit process finds it by its control socket.
 
-    ``directory`` holds the machine's disk and logs. Sockets lie in a private folder of the
-    system's temporary place, for their names may be only a hundred letters long.
+    ``directory`` holds the machine's disk and logs. The sockets lie in a private directory
+    under the system's temporary one, because the path of a socket has at most about a hundred
+    bytes.
     """
 
     directory: Path
 
     @property
     def console(self) -> Path:
-        """What the machine's kernel and system printed."""
+        """The log of the serial console: what the guest's kernel and system printed."""
         return self.directory / "console.log"
 
     def socket(self, name: str) -> Path:
-        """The path of one of this machine's sockets."""
-        private = Path(tempfile.gettempdir()) / f"labkit-{os.getuid()}"
-        private.mkdir(mode=0o700, exist_ok=True)
-        if private.stat().st_uid != os.getuid():
-            raise VirtualError(f"{private} belongs to another user", hint="set TMPDIR")
-        return private / f"{hashlib.sha256(str(self.directory).encode()).hexdigest()[:12]}.{name}"
+        """The path of one of this machine's sockets: ``qmp`` or ``wake``."""
+        private_dir = Path(tempfile.gettempdir()) / f"labkit-{os.getuid()}"
+        private_dir.mkdir(mode=0o700, exist_ok=True)
+        if private_dir.stat().st_uid != os.getuid():
+            raise VirtualError(f"{private_dir} belongs to another user", hint="set TMPDIR")
+        digest = hashlib.sha256(str(self.directory).encode()).hexdigest()[:12]
+        return private_dir / f"{digest}.{name}"
 
-    def alive(self) -> bool:
+    def is_alive(self) -> bool:
         """Whether the machine runs."""
-        return answers(self.socket("qmp"))
+        return is_alive(self.socket("qmp"))
 
     def start(self, recipe: VirtualSpec, image: Image, port: int, memory: Path | None) -> None:
-        """Start the machine on ``disk.qcow2`` in its folder, from ``memory`` where given.
+        """Start the machine on the ``disk.qcow2`` of its directory.
 
-        Where we play its firmware, that comes first, and reads ``firmware.img``. Its SSH
-        answers on ``port`` of 127.0.0.1. Raises :class:`PortInUse`, :class:`BootFailed`.
+        ``memory`` is the saved state of a machine that has booted; None for a cold boot. Where
+        the platform's firmware is emulated, it reads ``firmware.img`` first. The guest's SSH
+        server answers on ``port`` of 127.0.0.1. Raises :class:`PortInUse`, :class:`BootFailed`.
         """
-        require_free(port)
-        line = [
-            programs.command("qemu-system-aarch64"),
-            *self._powered(recipe, image, memory),
+        require_free_port(port)
+        argv = [
+            tools.command("qemu-system-aarch64"),
+            *self._machine_argv(recipe, image, memory),
             *("-drive", f"if=none,id=disk,file={self.directory / 'disk.qcow2'},cache=unsafe"),
             *("-netdev", f"user,id=net,hostfwd=tcp:127.0.0.1:{port}-:22"),
             *("-chardev", f"socket,id=wake,path={self.socket('wake')},server=on,wait=off"),
             *("-serial", f"file:{self.console}"),
             *("-qmp", f"unix:{self.socket('qmp')},server=on,wait=off"),
-            *("-pidfile", str(self.directory / "qemu.pid")),
+            *("-pidfile", str(self._pid_file)),
             *(("-incoming", f"exec:cat {shlex.quote(str(memory))}") if memory else ()),
         ]
-        self._launch(line)
+        self._launch(argv)
         if memory:
             try:
                 with Qmp(self.socket("qmp")) as machine:
                     machine.resume()
-            except (OSError, VirtualError) as broken:
-                raise self.failure("QEMU cannot read the snapshot") from broken
+            except (OSError, VirtualError) as error:
+                raise self.failure("QEMU cannot read the snapshot") from error
 
-    def _powered(self, recipe: VirtualSpec, image: Image, memory: Path | None) -> list[str]:
-        """The words of the hardware, after the firmware has had its turn.
+    def wait_ready(self, *, timeout: float) -> None:
+        """Send the time and a random seed to the machine until it answers; then its SSH is up.
 
-        A machine that goes on from ``memory`` has its device tree: it lies beside it.
+        The service guest/labkit-wake reads them at the end of a boot. So a cold machine is sent
+        several lines, after longer and longer waits. Only the answer to the last line counts:
+        then no earlier line is left for a machine that is restored from this one's snapshot.
+        Raises :class:`BootFailed`, which names the console's log.
         """
+        deadline = time.monotonic() + timeout
+        wait = 1.0
+        try:
+            with socket.socket(socket.AF_UNIX) as channel:
+                channel.connect(str(self.socket("wake")))
+                while time.monotonic() < deadline:
+                    now = f"{time.time():.3f}"
+                    channel.sendall(f"{now} {os.urandom(32).hex()}\n".encode())
+                    if _receives(channel, f"awake {now}".encode(), timeout=wait):
+                        return
+                    wait += 0.5
+        except OSError as error:
+            raise self.failure("the machine ended while it booted") from error
+        raise self.failure(f"the machine was not up after {timeout:.0f} s")
+
+    def wait_off(self, port: int, *, timeout: float) -> bool:
+        """Whether the machine is off and ``port`` free, now or within ``timeout`` seconds."""
+        # Imported here: psutil would slow `import labkit` down.
+        from labkit.virtual import pidfile
+
+        deadline = time.monotonic() + timeout
+        if not pidfile.wait_gone(self._pid_file, timeout=timeout):
+            return False
+        # QEMU removes its PID file before it closes its sockets.
+        while True:
+            with suppress(PortInUse):
+                require_free_port(port)
+                return True
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
+
+    @property
+    def guest_powered_off(self) -> bool:
+        """Whether it is off because its own system has switched it off, or began a reboot."""
+        if self.is_alive() or not self.console.exists():
+            return False
+        with self.console.open("rb") as log:
+            log.seek(-min(4096, self.console.stat().st_size), os.SEEK_END)
+            return bool(_POWER_OFF.search(log.read()))
+
+    def stop(self) -> None:
+        """End the machine at once, as a power cut does. Harmless where none runs."""
+        from labkit.virtual import pidfile
+
+        with suppress(OSError, VirtualError), Qmp(self.socket("qmp"), timeout=2.0) as machine:
+            machine.execute("quit")
+        pidfile.end(self._pid_file)
+        self._pid_file.unlink(missing_ok=True)
+
+    def failure(self, message: str) -> BootFailed:
+        """The error to raise: it names the console's log and quotes the last line of it."""
+        text = self.console.read_text(errors="replace") if self.console.exists() else ""
+        last_line = next((line for line in reversed(text.splitlines()) if line.strip()), "").strip()
+        quote = f" (last line of the console: {last_line[-120:]})" if last_line else ""
+        return BootFailed(message + quote, expected="a login over SSH", hint=f"less {self.console}")
+
+    @property
+    def _pid_file(self) -> Path:
+        return self.directory / "qemu.pid"
+
+    def _machine_argv(self, recipe: VirtualSpec, image: Image, memory: Path | None) -> list[str]:
+        """The arguments for the hardware. The emulated firmware decides some of them."""
         if not recipe.firmware:
             return hardware(recipe, image, None)
         disk = self.directory / "firmware.img"
-        boot = firmware.boot_config_from_disk(disk)
-        firmware.say(boot)
-        if memory:
+        boot = firmware.boot_config_from_disk(recipe.firmware, disk)
+        firmware.print_notes(boot)
+        if memory:  # the device tree of that machine lies beside its memory
             tree = memory.with_name(firmware.TREE)
         else:
             tree = firmware.write_device_tree(recipe, boot, self.directory)
         drive = f"if=none,id=firmware,file={disk},format=raw,cache=unsafe"
         return [*hardware(recipe, image, boot), "-dtb", str(tree), "-drive", drive]
 
-    def ended(self, port: int, *, within: float) -> bool:
-        """Whether the machine is off and ``port`` free, or will be within so many seconds."""
-        until = time.monotonic() + within
-        process = self._process_id()
-        if process is not None and not _ended(process, within=within):
-            return False
-        # QEMU takes its process id away before it closes its sockets.
-        while True:
-            with suppress(PortInUse):
-                require_free(port)
-                return True
-            if time.monotonic() > until:
-                return False
-            time.sleep(0.05)
-
-    @property
-    def guest_powered_off(self) -> bool:
-        """Whether it is off because its own system switched it off, or began a reboot."""
-        if self.alive() or not self.console.exists():
-            return False
-        with self.console.open("rb") as log:
-            log.seek(-min(4096, self.console.stat().st_size), os.SEEK_END)
-            return bool(_OFF.search(log.read()))
-
-    def stop(self) -> None:
-        """End the machine at once, as pulling the plug does. Harmless where none runs."""
-        with suppress(OSError, VirtualError), Qmp(self.socket("qmp"), timeout=2.0) as machine:
-            machine.ask("quit")
-        process = self._process_id()
-        if process is not None and not _ended(process, within=3.0):
-            os.kill(process, signal.SIGKILL)
-            _ended(process, within=3.0)
-        (self.directory / "qemu.pid").unlink(missing_ok=True)
-
-    def wake(self, *, timeout: float) -> None:
-        """Tell the machine the time, give it randomness; it answers once its SSH is up.
-
-        A cold machine reads this only at the end of its boot, so it is said again, each
-        time with more patience, and only the answer to the last word counts: with it, no
-        older word is left over for a machine restored from this one's snapshot.
-        Raises :class:`BootFailed` with the place of the console's log.
-        """
-        until = time.monotonic() + timeout
-        patience = 1.0
-        with socket.socket(socket.AF_UNIX) as line:
-            line.connect(str(self.socket("wake")))
-            while time.monotonic() < until:
-                now = f"{time.time():.3f}"
-                line.sendall(f"{now} {os.urandom(32).hex()}\n".encode())
-                try:
-                    if _hears(line, f"awake {now}".encode(), patience):
-                        return
-                except ConnectionError as ended:
-                    raise self.failure("the machine ended while it booted") from ended
-                patience += 0.5
-        raise self.failure(f"the machine was not up after {timeout:.0f} s")
-
-    def failure(self, what: str) -> BootFailed:
-        """An error that points to the console's log, and quotes the end of it."""
-        lines = (
-            self.console.read_text(errors="replace").split("\n") if self.console.exists() else []
-        )
-        said = next((line.strip() for line in reversed(lines) if line.strip()), "")
-        quote = f" (its last words: {said[-120:]})" if said else ""
-        return BootFailed(what + quote, expected="a login over SSH", hint=f"less {self.console}")
-
-    def _launch(self, line: Sequence[str]) -> None:
-        """Start a process of its own session, so that it outlives us and our Ctrl-C."""
-        complaints = self.directory / "qemu.log"
-        with complaints.open("wb") as log:
+    def _launch(self, argv: Sequence[str]) -> None:
+        """Start QEMU in a session of its own: it outlives this process and ignores its Ctrl-C."""
+        log_path = self.directory / "qemu.log"
+        with log_path.open("wb") as log:
             process = subprocess.Popen(
-                line,
+                argv,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
-        until = time.monotonic() + 10
-        while not answers(self.socket("qmp")):
-            if process.poll() is not None or time.monotonic() > until:
-                said = complaints.read_text(errors="replace").strip().splitlines() or ["no word"]
-                raise BootFailed(f"QEMU did not start: {said[-1]}", hint=f"less {complaints}")
+        deadline = time.monotonic() + 10
+        while not self.is_alive():
+            if process.poll() is not None or time.monotonic() > deadline:
+                lines = log_path.read_text(errors="replace").strip().splitlines()
+                last_line = lines[-1] if lines else "it printed nothing"
+                raise BootFailed(f"QEMU did not start: {last_line}", hint=f"less {log_path}")
             time.sleep(0.02)
-        process.returncode = 0  # it is to outlive us: no warning that it does
-
-    def _process_id(self) -> int | None:
-        """The process, if it is one and is QEMU: numbers are used again."""
-        try:
-            number = int((self.directory / "qemu.pid").read_text())
-        except (OSError, ValueError):
-            return None
-        return number if str(self.directory) in _asked(number, "command") else None
+        process.returncode = 0  # no warning that it still runs: it outlives this process
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 nobody listens on now."""
+    """A port of 127.0.0.1 on which no program listens now."""
     with socket.socket() as trial:
         trial.bind(("127.0.0.1", 0))
         port: int = trial.getsockname()[1]
         return port
 
 
-def require_free(port: int) -> None:
-    """Raise :class:`PortInUse` where somebody listens on that port of 127.0.0.1."""
+def require_free_port(port: int) -> None:
+    """Raise :class:`PortInUse` where a program listens on that port of 127.0.0.1."""
     with socket.socket() as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             trial.bind(("127.0.0.1", port))
-        except OSError as taken:
+        except OSError as error:
             raise PortInUse(
                 f"port {port} of this machine is in use",
                 expected="a free one for the board's SSH",
                 hint="labkit board up NAME --port OTHER, or leave --port out",
-            ) from taken
+            ) from error
 
 
-def _hears(line: socket.socket, wanted: bytes, patience: float) -> bool:
-    """Whether a word comes over the line within so many seconds."""
-    until = time.monotonic() + patience
-    heard = b""
-    while wanted not in heard:
-        line.settimeout(max(until - time.monotonic(), 0.001))
+def _receives(channel: socket.socket, expected: bytes, *, timeout: float) -> bool:
+    """Whether ``expected`` arrives within ``timeout`` seconds. Raises ConnectionError at an end."""
+    deadline = time.monotonic() + timeout
+    received = b""
+    while expected not in received:
+        channel.settimeout(max(deadline - time.monotonic(), 0.001))
         try:
-            more = line.recv(4096)
+            data = channel.recv(4096)
         except TimeoutError:
             return False
-        if not more:
-            raise ConnectionError
-        heard += more
+        if not data:
+            raise ConnectionError("the machine closed the channel")
+        received += data
     return True
-
-
-def _ended(process: int, *, within: float) -> bool:
-    """Whether a process is gone, or goes within so many seconds."""
-    until = time.monotonic() + within
-    while time.monotonic() < until:
-        with suppress(ChildProcessError):
-            os.waitpid(process, os.WNOHANG)  # ours, if we started it: do not leave a zombie
-        state = _asked(process, "stat")
-        # A zombie (Z) is gone too: the process that started it just has not asked for it yet.
-        if not state or state.startswith("Z"):
-            return True
-        time.sleep(0.02)
-    return False
-
-
-def _asked(process: int, what: str) -> str:
-    """What ps says of a process, whole (-ww); nothing where there is none."""
-    line = ["ps", "-ww", "-o", f"{what}=", "-p", str(process)]
-    return subprocess.run(line, capture_output=True, text=True, check=False).stdout.strip()

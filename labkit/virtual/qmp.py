@@ -1,12 +1,13 @@
-"""QEMU's control socket (QMP): a word to a running machine, and its answer.
+"""QEMU's control socket (QMP): commands to a running machine, and their results.
 
-Written out here because the QEMU project's own Python library runs an event loop of its
-own, which a notebook, whose kernel already runs one, does not allow.
+Written here because the QEMU project's own Python library runs an asyncio event loop. In a
+notebook the kernel already runs one, and a second one cannot start in the same thread.
 """
 
 from __future__ import annotations
 
 import json
+import shlex
 import socket
 import time
 from pathlib import Path
@@ -15,11 +16,11 @@ from typing import Any
 
 from labkit.errors import VirtualError
 
-__all__ = ["Qmp", "answers"]
+__all__ = ["Qmp", "is_alive"]
 
 
 class Qmp:
-    """One conversation with a machine, for use in a ``with`` block.
+    """One connection to a machine's control socket, for use in a ``with`` block.
 
     Raises OSError where no machine listens. Source of the protocol: QEMU's
     docs/interop/qmp-spec.
@@ -32,49 +33,55 @@ class Qmp:
             self._socket.connect(str(path))
             self._lines = self._socket.makefile("rb")
             self._read()
-            self.ask("qmp_capabilities")
+            self.execute("qmp_capabilities")
         except BaseException:
             self._socket.close()
             raise
 
-    def ask(self, command: str, **arguments: object) -> Any:
-        """Give a command and return its answer. Raises :class:`VirtualError` on a refusal."""
+    def execute(self, command: str, **arguments: object) -> Any:
+        """Run a command and return its result. Raises :class:`VirtualError` where QEMU refuses."""
         message = {"execute": command, "arguments": arguments}
         self._socket.sendall(json.dumps(message).encode() + b"\n")
         while True:
-            answer = self._read()
-            if "error" in answer:
-                raise VirtualError(f"QEMU refuses {command}: {answer['error']['desc']}")
-            if "return" in answer:
-                return answer["return"]
+            reply = self._read()
+            if "error" in reply:
+                raise VirtualError(f"QEMU refuses {command}: {reply['error']['desc']}")
+            if "return" in reply:
+                return reply["return"]
 
     def save_state(self, path: Path, *, timeout: float = 60.0) -> None:
-        """Stop the machine and write its whole state but the disk into a file."""
-        self.ask("stop")
-        self.ask("migrate-set-parameters", **{"max-bandwidth": 1 << 34})
-        self.ask("migrate", uri=f"exec:cat > '{path}'")
-        until = time.monotonic() + timeout
-        while (state := self.ask("query-migrate"))["status"] != "completed":
-            if state["status"] == "failed" or time.monotonic() > until:
-                why = state.get("error-desc", state["status"])
-                raise VirtualError(f"QEMU could not save the machine's memory: {why}")
+        """Stop the machine and write its state, memory and devices but no disks, into a file.
+
+        Raises :class:`VirtualError` where that fails or takes more than ``timeout`` seconds.
+        """
+        self.execute("stop")
+        self.execute("migrate-set-parameters", **{"max-bandwidth": 1 << 34})
+        self.execute("migrate", uri=f"exec:cat > {shlex.quote(str(path))}")
+        deadline = time.monotonic() + timeout
+        while (state := self.execute("query-migrate"))["status"] != "completed":
+            if state["status"] == "failed" or time.monotonic() > deadline:
+                cause = state.get("error-desc", state["status"])
+                raise VirtualError(f"QEMU could not save the machine's memory: {cause}")
             time.sleep(0.05)
 
     def resume(self, *, timeout: float = 60.0) -> None:
-        """Let a machine run whose memory is being read back, once that is done."""
-        until = time.monotonic() + timeout
-        while self.ask("query-status")["status"] == "inmigrate":
-            if time.monotonic() > until:
+        """Wait until QEMU has read the machine's saved state, then let the machine run.
+
+        Raises :class:`VirtualError` where that takes more than ``timeout`` seconds.
+        """
+        deadline = time.monotonic() + timeout
+        while self.execute("query-status")["status"] == "inmigrate":
+            if time.monotonic() > deadline:
                 raise VirtualError("QEMU does not finish reading the machine's memory")
             time.sleep(0.01)
-        self.ask("cont")
+        self.execute("cont")
 
     def _read(self) -> dict[str, Any]:
         line = self._lines.readline()
         if not line:
             raise ConnectionError("the machine ended")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
+        message: dict[str, Any] = json.loads(line)
+        return message
 
     def __enter__(self) -> Qmp:
         return self
@@ -89,10 +96,11 @@ class Qmp:
         self._socket.close()
 
 
-def answers(path: Path) -> bool:
+def is_alive(path: Path) -> bool:
     """Whether a machine listens at this control socket.
 
-    QEMU holds one conversation at a time: a second one waits, and its machine is alive.
+    QEMU serves one connection at a time. A second one waits, so a timeout means that the
+    machine runs.
     """
     try:
         with Qmp(path, timeout=2.0):

@@ -1,4 +1,4 @@
-"""The programs that virtual boards take: to run one, and to build its image."""
+"""The programs that virtual boards need: to run one, and to build its image."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from labkit.errors import ToolNotFound
-from labkit.tools import Program, missing
+from labkit.tools import HostTool, missing
 
 __all__ = [
     "BUILD",
@@ -20,58 +20,58 @@ __all__ = [
 ]
 
 RUN = (
-    Program("qemu-system-aarch64", "qemu-system-arm", "to run a virtual board"),
-    Program("qemu-img", "qemu-utils", "to give each board a disk of its own"),
+    HostTool("qemu-system-aarch64", "qemu-system-arm", "to run a virtual board"),
+    HostTool("qemu-img", "qemu-utils", "to give each board a disk of its own"),
 )
-"""Needed to run a virtual board from an image that is there."""
+"""Needed to run a virtual board whose image exists."""
 
 FIRMWARE = (
-    Program("mformat", "mtools", "to make the disk the firmware reads"),
-    Program("mcopy", "mtools", "to put the firmware's files on it"),
-    Program("mtype", "mtools", "to read the firmware's files"),
-    Program("dtc", "device-tree-compiler", "to write the board's clocks into its device tree"),
+    HostTool("mformat", "mtools", "to create the disk that the firmware reads"),
+    HostTool("mcopy", "mtools", "to copy the firmware's files to its disk"),
+    HostTool("mtype", "mtools", "to read the files on the firmware's disk"),
+    HostTool("dtc", "device-tree-compiler", "to write the board's clocks into its device tree"),
 )
-"""Needed, besides :data:`RUN`, to run a board whose firmware we play."""
+"""Needed, besides :data:`RUN`, to run a board whose firmware labkit emulates."""
 
-BUILD: tuple[Program, ...] = (
-    Program("mmdebstrap", "mmdebstrap", "to put the board's system together from packages"),
-    Program("arch-test", "arch-test", "asked by mmdebstrap whether arm64 programs run here"),
-    Program("qemu-aarch64-static", "qemu-user-static", "to run arm64 programs during the build"),
-    Program("update-binfmts", "binfmt-support", "to tell the kernel to use it for them"),
-    Program("modprobe", "kmod", "to find the modules the first boot needs"),
-    Program("cpio", "cpio", "to pack the initial RAM disk"),
-    Program("ssh-keygen", "openssh-client", "to make the board's keys"),
-    Program("mke2fs", "e2fsprogs", "to make the board's file system"),
+BUILD: tuple[HostTool, ...] = (
+    HostTool("mmdebstrap", "mmdebstrap", "to install the board's system from packages"),
+    HostTool("arch-test", "arch-test", "to tell mmdebstrap whether arm64 programs run here"),
+    HostTool("qemu-aarch64-static", "qemu-user-static", "to run arm64 programs during the build"),
+    HostTool("update-binfmts", "binfmt-support", "to register qemu-user with the kernel"),
+    HostTool("modprobe", "kmod", "to find the modules of the initial RAM disk"),
+    HostTool("cpio", "cpio", "to pack the initial RAM disk"),
+    HostTool("ssh-keygen", "openssh-client", "to create the board's keys"),
+    HostTool("mke2fs", "e2fsprogs", "to create the board's file system"),
 )
 """Needed, besides :data:`RUN`, to build an image."""
 
 if os.geteuid() != 0:
-    BUILD = (*BUILD, Program("newuidmap", "uidmap", "to build without being root"))
+    BUILD = (*BUILD, HostTool("newuidmap", "uidmap", "to build as an ordinary user"))
 
 
 def command(name: str) -> str:
-    """The path of a program by name. Raises :class:`ToolNotFound`."""
-    return {program.name: program for program in (*RUN, *FIRMWARE, *BUILD)}[name].command()
+    """The path of one of these programs. Raises :class:`ToolNotFound`."""
+    return {tool.name: tool for tool in (*RUN, *FIRMWARE, *BUILD)}[name].command()
 
 
 def runs_arm64() -> bool:
-    """Whether the kernel knows what to do with an arm64 program (binfmt_misc, or an arm64 CPU)."""
+    """Whether this machine's kernel can start arm64 programs: binfmt_misc, or an arm64 CPU."""
     if os.uname().machine in ("aarch64", "arm64"):
         return True
     return Path("/proc/sys/fs/binfmt_misc/qemu-aarch64").exists()
 
 
 def can_register_binfmt() -> bool:
-    """Whether :func:`register_binfmt` can do its work: root, and the programs it takes."""
+    """Whether :func:`register_binfmt` can register: it needs root and two programs."""
     needed = ("qemu-aarch64-static", "update-binfmts")
-    return os.geteuid() == 0 and not missing([each for each in BUILD if each.name in needed])
+    return os.geteuid() == 0 and not missing([tool for tool in BUILD if tool.name in needed])
 
 
 def register_binfmt() -> None:
-    """Have the kernel give arm64 programs to qemu-user. Raises :class:`ToolNotFound`.
+    """Register qemu-user with the kernel for arm64 programs. Raises :class:`ToolNotFound`.
 
-    A fresh Debian does it when qemu-user-static is installed; a container or a small VM
-    may lack the mount, or the registration. It lasts until the next boot and changes no file.
+    Debian does so when qemu-user-static is installed. A container or a small VM may lack the
+    mount of binfmt_misc, or the registration. It holds until the next boot and changes no file.
     """
     if runs_arm64():
         return
@@ -90,7 +90,7 @@ def register_binfmt() -> None:
         )
     if not runs_arm64():
         raise ToolNotFound(
-            "the kernel of this machine does not know arm64 programs yet",
+            "the kernel of this machine cannot start arm64 programs",
             expected="qemu-aarch64 in binfmt_misc, to build the image",
             hint="sudo update-binfmts --enable qemu-aarch64",
         )

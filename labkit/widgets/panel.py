@@ -1,4 +1,4 @@
-"""What all panels share: a box of controls, a line of answer, and a way to end."""
+"""What all panels share: a box of controls, a status line, and polling of the board."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from html import escape
 from typing import Any
@@ -15,134 +15,135 @@ from labkit.boards import Board
 from labkit.display import StrRepr
 from labkit.errors import LabError
 
-__all__ = ["AS_TEXT", "Panel"]
+__all__ = ["AS_TEXT", "Panel", "button"]
 
 AS_TEXT = "LABKIT_PANELS"
-"""The variable that, set to ``text``, has panels show themselves as text: in batch runs."""
+"""The environment variable that makes panels show themselves as text: ``text`` in batch runs."""
 
-IDLE = 600.0
-"""Seconds after which a panel that nobody touches stops looking at the board."""
+IDLE_TIMEOUT = 600.0
+"""Seconds without a click after which a panel stops polling the board."""
 
 _COLOURS = {"": "#333", "good": "#006a4e", "bad": "#a33b00"}
+_SIGNS = {"": "", "good": "✓ ", "bad": "✗ "}
 
 
 class Panel(StrRepr, ABC):
-    """Controls over one board, shown by JupyterLab as widgets and everywhere else as a text.
+    """Controls over one board: widgets in JupyterLab, and text everywhere else.
 
-    What a panel does, it does with objects of :mod:`labkit.tuning` and :mod:`labkit.bench`,
-    which do the same without it. An error shows in the panel. :meth:`close` ends it.
+    A panel does its work with objects of :mod:`labkit.tuning` and :mod:`labkit.bench`. They do
+    the same without a panel. An error is shown in the panel's status line. :meth:`close` ends
+    the panel.
     """
 
     title = ""
-    every = 2.0
-    """Seconds between two looks at the board, where the panel looks at all; more where a look
-    takes long, so that it never is more than a tenth of the board's time."""
+    interval = 2.0
+    """Seconds between two polls. It becomes longer where a poll takes long: a panel uses at most
+    a tenth of the time."""
 
     def __init__(self, board: Board) -> None:
         self.board = board
         self.closed = False
+        self.poll_seconds = 0.0
+        """Seconds that the last poll took, from request to answer."""
         self._box: Any = None
-        self._answer: Any = None
-        self._watching: asyncio.Task[None] | None = None
-        self._touched = time.monotonic()
-        self.cost = 0.0
-        """Seconds the last look at the board took, the link included."""
+        self._status: Any = None
+        self._poll_task: asyncio.Task[None] | None = None
+        self._last_input = time.monotonic()
 
     @property
-    def pause_between(self) -> float:
-        """Seconds until the next look."""
-        return max(self.every, 9 * self.cost)
+    def poll_delay(self) -> float:
+        """Seconds until the next poll."""
+        return max(self.interval, 9 * self.poll_seconds)
 
     @abstractmethod
     def text(self) -> str:
-        """What the panel shows, for places without widgets."""
+        """What the panel shows where there are no widgets."""
 
     @abstractmethod
     def _controls(self) -> list[Any]:
-        """The widgets from top to bottom, the answer's line among them."""
+        """The widgets from top to bottom, ``self._status`` among them."""
 
-    def look(self) -> None:
-        """Look at the board once and show what is seen. Does nothing where nothing moves."""
+    def poll(self) -> None:
+        """Read the board's state once and show it. Does nothing in panels without such a state."""
 
     def close(self) -> None:
-        """Take the widgets away and stop looking at the board. Closing twice is harmless."""
+        """Remove the widgets and stop polling. Closing a panel twice is no error."""
         self.closed = True
-        self.pause()
+        self.stop_polling()
         if self._box is not None:
             _close(self._box)
             self._box = None
 
     @property
-    def watching(self) -> bool:
-        """Whether the panel looks at the board from time to time."""
-        return self._watching is not None and not self._watching.done()
+    def polling(self) -> bool:
+        """Whether the panel polls the board at present."""
+        return self._poll_task is not None and not self._poll_task.done()
 
-    def watch(self) -> None:
-        """Look at the board again and again, between cells; needs a kernel's event loop."""
+    def start_polling(self) -> None:
+        """Poll the board regularly, between cells. Does nothing without a kernel's event loop."""
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            return  # no notebook
-        if not self.watching and not self.closed and type(self).look is not Panel.look:
-            self._touched = time.monotonic()
-            self._watching = loop.create_task(self._watch())
+            return
+        if not self.polling and not self.closed and type(self).poll is not Panel.poll:
+            self._last_input = time.monotonic()
+            self._poll_task = loop.create_task(self._poll_regularly())
 
-    def pause(self) -> None:
-        """Stop looking at the board."""
-        if self._watching is not None:
-            self._watching.cancel()
-            self._watching = None
+    def stop_polling(self) -> None:
+        """Stop polling the board."""
+        if self._poll_task is not None:
+            self._poll_task.cancel()
+            self._poll_task = None
 
-    async def _watch(self) -> None:
-        while time.monotonic() - self._touched < IDLE:
+    async def _poll_regularly(self) -> None:
+        while time.monotonic() - self._last_input < IDLE_TIMEOUT:
             try:
-                self.look()
+                self.poll()
             except LabError as error:
-                self._say(f"{error}", "bad")
+                self._report(str(error), "bad")
                 return
-            await asyncio.sleep(self.pause_between)
-        self._say("Nobody has touched this for ten minutes: it no longer looks at the board.")
+            await asyncio.sleep(self.poll_delay)
+        self._report("Nobody has used this panel for ten minutes. It no longer polls the board.")
 
-    def _say(self, what: str, kind: str = "") -> None:
-        """Show an answer: plain, ``good`` or ``bad``."""
-        if self._answer is not None:
-            sign = {"good": "✓ ", "bad": "✗ "}.get(kind, "")
-            self._answer.value = (
+    def _report(self, message: str, kind: str = "") -> None:
+        """Show a message in the status line; ``kind`` is ``good``, ``bad`` or nothing."""
+        if self._status is not None:
+            self._status.value = (
                 f"<div role='status' style='color:{_COLOURS[kind]};line-height:1.5;"
-                f"white-space:pre-wrap;max-width:62em'>{sign}{escape(what)}</div>"
+                f"white-space:pre-wrap;max-width:62em'>{_SIGNS[kind]}{escape(message)}</div>"
             )
 
     @contextmanager
-    def _answering(self, doing: str) -> Iterator[None]:
-        """Say what is being done; where it goes wrong, say that, and go no further."""
-        self._touched = time.monotonic()
-        self._say(f"{doing} ...")
+    def _reporting(self, activity: str) -> Iterator[None]:
+        """Show the activity in the status line, and the error where it fails."""
+        self._last_input = time.monotonic()
+        self._report(f"{activity} ...")
         try:
             yield
         except LabError as error:
-            self._say(f"{error}", "bad")
-        except Exception as error:  # a panel has no traceback: say what it would
-            self._say(f"{type(error).__name__}: {error}", "bad")
+            self._report(str(error), "bad")
+        except Exception as error:  # the reader of a panel sees no traceback
+            self._report(f"{type(error).__name__}: {error}", "bad")
 
-    def _show(self) -> Any:
+    def _build(self) -> Any:
         import ipywidgets as widgets
 
         if self._box is None:
-            head = f"<b>{escape(self.title)}</b> &nbsp;{escape(self.board.name)}"
-            self._answer = widgets.HTML()
+            heading = f"<b>{escape(self.title)}</b> &nbsp;{escape(self.board.name)}"
+            self._status = widgets.HTML()
             layout = widgets.Layout(
                 border="1px solid #bbb", padding="6px 12px 10px", max_width="900px"
             )
-            rows = [widgets.HTML(head), *self._controls()]
+            rows = [widgets.HTML(heading), *self._controls()]
             self._box = widgets.VBox(rows, layout=layout)
             self._box.add_class("labkit-panel")
-            self.watch()
+            self.start_polling()
         return self._box
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         if os.environ.get(AS_TEXT) == "text" or self.closed:
             return {"text/plain": self.text()}
-        bundle = self._show()._repr_mimebundle_()
+        bundle = self._build()._repr_mimebundle_()
         return {**bundle, "text/plain": self.text()}
 
     def __str__(self) -> str:
@@ -150,17 +151,19 @@ class Panel(StrRepr, ABC):
 
 
 def _close(widget: Any) -> None:
-    """Close a widget with all that is in it."""
+    """Close a widget and all widgets inside it."""
     for child in getattr(widget, "children", ()):
         _close(child)
     widget.close()
 
 
-def button(text: str, does: Any, *, style: str = "", tip: str = "") -> Any:
-    """A button that calls ``does`` without arguments."""
+def button(
+    description: str, on_click: Callable[[], None], *, style: str = "", tooltip: str = ""
+) -> Any:
+    """Create a button that calls ``on_click`` without arguments."""
     import ipywidgets as widgets
 
-    made = widgets.Button(description=text, button_style=style, tooltip=tip)
-    made.layout.width = "auto"
-    made.on_click(lambda _: does())
-    return made
+    widget = widgets.Button(description=description, button_style=style, tooltip=tooltip)
+    widget.layout.width = "auto"
+    widget.on_click(lambda _: on_click())
+    return widget

@@ -1,4 +1,4 @@
-"""Two real things to speak to: an SSH server on loopback, and a virtual board."""
+"""The two real machines of the tests: an SSH server on loopback, and a virtual board."""
 
 import getpass
 import os
@@ -25,7 +25,7 @@ SSHD = shutil.which("sshd", path="/usr/sbin:/usr/bin")
 
 @dataclass(frozen=True)
 class Server:
-    """A running sshd: its port, its folder with ``user_key`` and ``wrong_key``."""
+    """A running sshd: its port, and its directory with ``user_key`` and ``wrong_key``."""
 
     port: int
     directory: Path
@@ -46,7 +46,7 @@ class Server:
 
 @pytest.fixture(scope="session")
 def start_sshd(eventually):
-    """A function that runs an OpenSSH server for the length of a ``with`` block."""
+    """A function that runs an OpenSSH server during a ``with`` block."""
     if SSHD is None:
         pytest.skip("no sshd on this machine: apt-get install openssh-server")
     if os.geteuid() == 0:
@@ -66,13 +66,13 @@ def start_sshd(eventually):
             "KbdInteractiveAuthentication no\nMaxStartups 100\nMaxSessions 50\n"
             "Subsystem sftp internal-sftp\n"
         )
-        line = [SSHD, "-D", "-e", "-f", str(config)]
-        # Newer servers shut out an address that fails to log in a few times; ours does on purpose.
-        lenient = ["-o", "PerSourcePenalties=no"]
-        if subprocess.run([*line, "-t", *lenient], capture_output=True, check=False).returncode:
-            lenient = []
+        argv = [SSHD, "-D", "-e", "-f", str(config)]
+        # Newer servers block an address after a few failed logins; the tests fail on purpose.
+        options = ["-o", "PerSourcePenalties=no"]
+        if subprocess.run([*argv, "-t", *options], capture_output=True, check=False).returncode:
+            options = []
         with (directory / "sshd.log").open("ab") as log:
-            process = subprocess.Popen([*line, *lenient], stderr=log)
+            process = subprocess.Popen([*argv, *options], stderr=log)
         try:
             eventually(lambda: process.poll() is not None or listens(port))
             assert process.poll() is None, (directory / "sshd.log").read_text()
@@ -86,7 +86,7 @@ def start_sshd(eventually):
 
 @pytest.fixture(scope="session")
 def sshd(start_sshd, tmp_path_factory):
-    """An OpenSSH server on a port of its own, with keys of its own."""
+    """An OpenSSH server on its own port, with its own keys."""
     with start_sshd(tmp_path_factory.mktemp("sshd"), free_port()) as server:
         yield server
 
@@ -100,13 +100,13 @@ def loop(sshd):
 
 
 def new_key(path):
-    line = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", str(path)]
-    subprocess.run(line, check=True)
+    argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", str(path)]
+    subprocess.run(argv, check=True)
 
 
 def listens(port):
-    with socket.socket() as trial:
-        return trial.connect_ex(("127.0.0.1", port)) == 0
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture(scope="session")
@@ -116,7 +116,7 @@ def board_name():
 
 @pytest.fixture(scope="session")
 def board(board_name):
-    """A virtual board; the first test to ask for one may have to build its image."""
+    """A virtual board. The first test that uses it may have to build its image."""
     with labkit.open_board(board_name) as opened:
         yield opened
     VirtualMachine(board_name).down()
@@ -124,7 +124,7 @@ def board(board_name):
 
 @pytest.fixture(scope="session")
 def pi():
-    """A virtual Raspberry Pi 5; what a test changes there, it undoes or resets."""
+    """A virtual Raspberry Pi 5. A test undoes or resets what it changes there."""
     name = "raspberry-pi-5@test"
     with labkit.open_board(name) as opened:
         yield opened
@@ -132,7 +132,7 @@ def pi():
 
 
 def pytest_collection_modifyitems(items):
-    """Whoever is the first to need a board may wait for the image: ten minutes and no more."""
+    """The first test that needs a board may wait ten minutes for its image."""
     for item in items:
         needs = {"board", "pi"} & set(getattr(item, "fixturenames", ()))
         if needs and not item.get_closest_marker("timeout"):

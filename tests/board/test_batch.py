@@ -21,7 +21,7 @@ OPEN = "import labkit\nboard = labkit.open_board(board_name or platform)"
 KILL = """\
 import os, pathlib, signal
 from labkit.virtual import VirtualMachine
-pid = int((VirtualMachine(board.name).folder / "qemu.pid").read_text())
+pid = int((VirtualMachine(board.name).directory / "qemu.pid").read_text())
 os.kill(pid, signal.SIGKILL)
 board.check("uname -m")"""
 
@@ -70,11 +70,11 @@ def test_each_notebook_gets_a_pristine_board(write, machine):
 
 def test_a_board_that_ran_before_runs_on_as_new(write, machine):
     with labkit.open_board(machine.name) as board:
-        board.check("touch /tmp/mine")
+        board.check("touch /tmp/before")
     run([write("a", 'board.check("touch /tmp/mark")')], "debian-12", machine.name)
     assert machine.running
     with labkit.open_board(machine.name) as board:
-        assert not board.run("ls /tmp/mine /tmp/mark").stdout
+        assert not board.run("ls /tmp/before /tmp/mark").stdout
 
 
 def test_keep_board_leaves_the_last_notebooks_board(write, machine):

@@ -1,4 +1,4 @@
-"""A live virtual board: its facts, its files, root on it, and commands that outlive their time."""
+"""A running virtual board: its facts, its files, root, and commands that reach their timeout."""
 
 import os
 from dataclasses import replace
@@ -11,6 +11,7 @@ from labkit.boards.inventory import BoardEntry
 from labkit.boards.ssh import hostkeys
 from labkit.boards.ssh.connect import fetch_host_key
 from labkit.boards.ssh.transport import SshTransport
+from labkit.boards.sudo import Sudo
 from labkit.errors import CommandFailed, CommandTimeout, RemoteFileError, SudoRefused
 from labkit.virtual import VirtualMachine
 
@@ -18,14 +19,14 @@ from labkit.virtual import VirtualMachine
 class Counting(SshTransport):
     trips = 0
 
-    def run(self, command, *, timeout, stdin=b"", on_output=None):
+    def run(self, request, *, on_output=None):
         self.trips += 1
-        return super().run(command, timeout=timeout, stdin=stdin, on_output=on_output)
+        return super().run(request, on_output=on_output)
 
 
 @pytest.fixture(scope="module")
 def target(board, board_name):
-    """How one logs in to the board, to do so in other ways than it does itself."""
+    """The login of the board, for tests that open a second connection to it."""
     return VirtualMachine(board_name).up().target
 
 
@@ -105,7 +106,7 @@ def test_a_setting_the_kernel_refuses_says_why(board):
         board.write("/proc/sys/vm/swappiness", "99999", sudo=True)
 
 
-def test_a_setting_the_kernel_keeps_differently_says_what_it_kept(board):
+def test_a_setting_the_kernel_stores_differently_is_named(board):
     path = "/proc/sys/kernel/core_pattern"
     before = board.read(path)
     try:
@@ -148,7 +149,7 @@ def test_a_timeout_ends_what_root_runs_too(board):
     assert board.run("pgrep -f 'sleep 432[12]'").stdout == ""
 
 
-def test_a_timeout_ends_what_root_runs_and_what_ignores_the_polite_word(board):
+def test_a_timeout_ends_what_root_runs_and_what_ignores_sigterm(board):
     with pytest.raises(CommandTimeout):
         board.run("trap '' TERM; while :; do sleep 0.5; done # stubborn", sudo=True, timeout=1)
     assert board.run("pgrep -f '# stubbor[n]'").stdout == ""
@@ -156,7 +157,7 @@ def test_a_timeout_ends_what_root_runs_and_what_ignores_the_polite_word(board):
 
 @pytest.fixture(scope="module")
 def alice(board, target, tmp_path_factory):
-    """An account whose sudo asks for a password, as a board of the user's own."""
+    """An account whose sudo asks for a password, as a board of the inventory."""
     board.check(
         "useradd --create-home --shell /bin/sh alice && echo alice:wonderland | chpasswd && "
         "echo 'alice ALL=(ALL) ALL' >/etc/sudoers.d/alice && "
@@ -215,11 +216,11 @@ def test_a_timeout_works_in_a_plain_shell_too(alice):
         assert board.run("pgrep -f 'sleep 654[3]'").stdout == ""
 
 
-def test_an_account_that_may_not_use_sudo_is_told_so(board, alice, target):
+def test_an_account_that_may_not_use_sudo_is_refused(board, alice, target):
     board.check("rm /etc/sudoers.d/alice", sudo=True)
-    way = SshTransport(replace(target, user="alice"))
+    transport = SshTransport(replace(target, user="alice"), Sudo("wonderland"))
     try:
-        own = Board("alice", way, sudo_password="wonderland")
+        own = Board("alice", transport)
         with own, pytest.raises(SudoRefused, match="may not use sudo"):
             own.run("id", sudo=True)
     finally:

@@ -19,12 +19,12 @@ from labkit.errors import (
 )
 from labkit.golang import (
     build,
-    clear,
+    remove_uploads,
     install_on,
     installed_on,
     remove_from,
     run_on,
-    ship,
+    upload,
     toolchain,
 )
 
@@ -117,7 +117,7 @@ def files(board):
 def one_megabyte(board):
     """A board whose room for programs is one megabyte."""
     directory = board.facts.cache_dir
-    clear(board)
+    remove_uploads(board)
     board.check("mkdir -p %s", directory)
     options = f"size=1m,mode=755,uid={board.facts.uid}"
     board.check("mount -t tmpfs -o %s labkit-test %s", options, directory, sudo=True)
@@ -162,7 +162,7 @@ def test_a_loop_for_ever_is_ended_on_the_board(board, eventually):
 
 def test_a_flood_is_ended_on_the_board_and_does_not_fill_the_memory(board, eventually):
     program = build(FLOOD, name="flood")
-    ship(board, program)
+    upload(board, program)
     tracemalloc.start()
     began = time.monotonic()
     try:
@@ -208,27 +208,27 @@ def test_what_the_hearer_raises_ends_the_program_on_the_board(board, eventually,
 
 
 def test_a_program_is_shipped_once_and_again_when_the_board_lost_it(board, put):
-    clear(board)
+    remove_uploads(board)
     program = build(HELLO, name="hello")
     for _ in range(2):
         assert run_on(board, program).stdout == "hello\n"
-    assert put == [ship(board, program)]
+    assert put == [upload(board, program)]
     board.check("sh -c 'echo broken >%s'", put[0])
     assert run_on(board, program).stdout == "hello\n"
     assert len(put) == 2
 
 
 def test_clearing_removes_what_was_shipped_and_nothing_else(board):
-    ship(board, build(HELLO, name="hello"))
+    upload(board, build(HELLO, name="hello"))
     mine = board.facts.cache_dir.rpartition("/")[0] + "/mine"
     board.check("touch %s", mine)
     try:
         assert files(board)
-        clear(board)
+        remove_uploads(board)
         assert files(board) == []
         assert not board.run("test -e %s", board.facts.cache_dir).ok
         assert board.run("test -e %s", mine).ok
-        clear(board)
+        remove_uploads(board)
     finally:
         board.check("rm -f %s", mine)
 
@@ -331,7 +331,7 @@ def test_a_toolchain_is_shipped_once_works_there_and_is_removed(board, put):
 
 def test_a_board_in_its_first_moment_gets_the_program_anew(board, put):
     program = build(HELLO, name="hello")
-    ship(board, program)
+    upload(board, program)
     before = len(put)
     board.reset()
     assert run_on(board, program).stdout == "hello\n"

@@ -1,4 +1,4 @@
-"""A change is noted on the board before it is made, and undone whatever becomes of the session."""
+"""A change is recorded on the board before it is made, and undone however the session ends."""
 
 import subprocess
 import sys
@@ -10,6 +10,7 @@ import pytest
 import labkit
 from labkit.boards import Board
 from labkit.boards.ssh.transport import SshTransport
+from labkit.boards.sudo import Sudo
 from labkit.errors import ChangeRejected, JournalLocked, SudoRefused, TuningError, UndoFailed
 from labkit.tuning import Change, Plan, journal
 
@@ -19,23 +20,23 @@ FILE = "/etc/labkit-test"
 class Text(Change):
     """A file with another text."""
 
-    def __init__(self, board, text, path=FILE, answer=None, apply="", undo=":"):
+    def __init__(self, board, text, path=FILE, expected=None, apply="", undo=":"):
         super().__init__(board)
-        self.text, self.path, self.answer, self.more = text, path, answer, apply
-        self.back = undo
+        self.text, self.path, self.expected = text, path, expected or text
+        self.apply_commands, self.undo_commands = apply, undo
 
     def describe(self):
         return f"{self.path}: {self.text}"
 
     def plan(self):
-        write = f"echo {self.text} >{self.path}; {self.more}"
-        return Plan(self.path, write, self.back, keep=(self.path,), persistent=True)
+        write = f"echo {self.text} >{self.path}; {self.apply_commands}"
+        return Plan(self.path, write, self.undo_commands, backup=(self.path,), persistent=True)
 
-    def read(self):
+    def current(self):
         return {"text": self.board.read(self.path, sudo=True).strip()}
 
-    def wanted(self):
-        return {"text": self.answer or self.text}
+    def desired(self):
+        return {"text": self.expected}
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ def test_ctrl_c_while_it_is_made_undoes(board, file, monkeypatch):
     def interrupted(board, script, *args, **more):
         calls.append(script)
         result = as_root(board, script, *args, **more)
-        if len(calls) == 2:  # the change is made, and nobody has said so yet
+        if len(calls) == 2:  # the change is made, and its result is not read yet
             raise KeyboardInterrupt
         return result
 
@@ -116,14 +117,14 @@ def test_a_link_that_drops_in_the_block_is_made_anew_for_the_undo(board, file):
     assert file(board) == before
 
 
-def test_another_answer_than_asked_for_undoes_and_says_both(board, file):
+def test_another_value_than_the_desired_one_undoes_and_names_both(board, file):
     before = file(board)
     with pytest.raises(ChangeRejected, match="'other'.*expected 'else'"):
-        Text(board, "other", answer="else").apply()
+        Text(board, "other", expected="else").apply()
     assert file(board) == before
 
 
-def test_a_refusal_of_the_board_undoes_and_says_its_words(board, file):
+def test_a_refusal_of_the_board_undoes_and_gives_its_reason(board, file):
     before = file(board)
     with pytest.raises(ChangeRejected, match="No such file or directory"):
         Text(board, "other", apply="cat /nowhere").apply()
@@ -165,37 +166,38 @@ def test_a_live_session_is_left_alone_and_a_dead_one_is_undone(board, board_name
     )
     line = [sys.executable, "-c", script, board_name, str(Path(__file__).parent)]
     assert subprocess.run(line, check=False).returncode == 9
-    mine = Text(board, "mine", path=f"{FILE}-mine").apply()
+    active = Text(board, "active", path=f"{FILE}-active").apply()
     labkit.open_board(board_name).close()
-    said = capfd.readouterr().err
-    assert f"{FILE}: left" in said
-    assert "mine" not in said
-    undone, left = journal.restore(board)
-    assert [entry.what for entry in undone] == [f"{FILE}: left"]
-    assert [entry.what for entry in left] == [f"{FILE}-mine: mine"]
+    warning = capfd.readouterr().err
+    assert f"{FILE}: left" in warning
+    assert "active" not in warning
+    undone, remaining = journal.restore(board)
+    assert [entry.description for entry in undone] == [f"{FILE}: left"]
+    assert [entry.description for entry in remaining] == [f"{FILE}-active: active"]
     assert file(board) == before
-    assert mine.applied
-    mine.undo()
+    assert active.applied
+    active.undo()
 
 
 def test_the_command_says_what_it_undid_and_when_there_is_nothing(board, board_name, file):
     labkit_ = Path(sys.executable).with_name("labkit")
     Text(board, "one").apply()
     line = [labkit_, "board", "restore", board_name]
-    said = subprocess.run(line, capture_output=True, text=True, check=True).stdout
-    assert f"left: {FILE}: one" in said
-    assert f"labkit board restore {board_name} --all" in said
-    said = subprocess.run([*line, "--all"], capture_output=True, text=True, check=True).stdout
-    assert said == f"undone: {FILE}: one\n"
-    said = subprocess.run(line, capture_output=True, text=True, check=True).stdout
-    assert said == f"nothing is left changed on {board_name}\n"
+    stdout = subprocess.run(line, capture_output=True, text=True, check=True).stdout
+    assert f"not undone: {FILE}: one" in stdout
+    assert f"labkit board restore {board_name} --all" in stdout
+    stdout = subprocess.run([*line, "--all"], capture_output=True, text=True, check=True).stdout
+    assert stdout == f"undone: {FILE}: one\n"
+    stdout = subprocess.run(line, capture_output=True, text=True, check=True).stdout
+    assert stdout == f"There is nothing to undo on {board_name}\n"
 
 
 def test_a_change_that_does_not_last_is_only_struck_out_after_a_reboot(board, file):
-    with Text(board, "one") as change:
-        entry = f"{journal.DIRECTORY}/*-{change._entry}"
-        board.check(f"cd {entry}; echo no >lasting; echo other >boot", sudo=True)
-        assert [each.gone for each in journal.entries(board)] == [True]
+    with Text(board, "one"):
+        (entry,) = journal.entries(board)
+        directory = f"{journal.DIRECTORY}/*-{entry.key}"
+        board.check(f"cd {directory}; echo no >lasting; echo other >boot", sudo=True)
+        assert [entry.expired for entry in journal.entries(board)] == [True]
     assert board.read(FILE, sudo=True) == "one\n"
 
 
@@ -204,7 +206,7 @@ def test_a_disk_without_room_is_said_before_anything_is_changed(board, file):
     small = "mount -t tmpfs -o size=4k tmpfs /var/lib/labkit"
     board.check(f"mkdir -p /var/lib/labkit; {small}", sudo=True)
     try:
-        with pytest.raises(TuningError, match="cannot note a change.*expected room"):
+        with pytest.raises(TuningError, match="cannot record a change.*expected free space"):
             Text(board, "other").apply()
     finally:
         board.check("umount /var/lib/labkit; rmdir /var/lib/labkit", sudo=True)
@@ -214,15 +216,15 @@ def test_a_disk_without_room_is_said_before_anything_is_changed(board, file):
 def test_two_sessions_at_once_wait_for_each_other(board, file):
     hold = "nohup flock /run/labkit.lock sleep 2 >/dev/null 2>&1 &"
     board.check(hold, sudo=True)
-    began = time.monotonic()
+    start = time.monotonic()
     with Text(board, "one"):
         pass
-    assert time.monotonic() - began > 1
+    assert time.monotonic() - start > 1
 
 
 def test_a_session_that_does_not_end_is_named_after_a_while(board, file, monkeypatch):
     before = file(board)
-    monkeypatch.setattr(journal, "_PATIENCE", 1)
+    monkeypatch.setattr(journal, "_LOCK_TIMEOUT", 1)
     board.check("nohup flock /run/labkit.lock sleep 9 >/dev/null 2>&1 &", sudo=True)
     with pytest.raises(JournalLocked, match="another session.*fuser -v /run/labkit.lock"):
         Text(board, "one").apply()
@@ -232,7 +234,7 @@ def test_a_session_that_does_not_end_is_named_after_a_while(board, file, monkeyp
 
 def test_a_command_that_comes_after_the_undo_does_nothing(board, file):
     before = file(board)
-    late = journal.make(board, "0123456789ab", f"echo late >{FILE}")
+    late = journal.apply(board, "0123456789ab", f"echo late >{FILE}")
     assert "no entry" in late.stderr
     assert not late.ok
     assert file(board) == before
@@ -248,8 +250,8 @@ def test_what_cannot_be_undone_keeps_nothing_else_from_it(board, file):
     assert file(board) == before
     assert both.applied
     Text(board, "three").apply()
-    with pytest.raises(UndoFailed, match=f"{FILE}-new: two cannot be put back.*stuck"):
-        journal.restore(board, everything=True)
+    with pytest.raises(UndoFailed, match=f"{FILE}-new: two cannot be undone.*stuck"):
+        journal.restore(board, include_active=True)
     assert file(board) == before
     board.check("touch /run/labkit-now", sudo=True)
     both.undo()
@@ -259,7 +261,7 @@ def test_what_cannot_be_undone_keeps_nothing_else_from_it(board, file):
 def test_a_link_comes_back_as_the_link_it_was(board, file):
     link = f"{FILE}-link"
     board.check(f"ln -s /dev/null {link}", sudo=True)
-    with Text(board, "x", path=link, answer="other", apply=f"rm {link}; echo other >{link}"):
+    with Text(board, "x", path=link, expected="other", apply=f"rm {link}; echo other >{link}"):
         assert not board.run(f"[ -L {link} ]").ok
     assert board.check(f"readlink {link}; sudo rm {link}").stdout == "/dev/null\n"
 
@@ -269,7 +271,7 @@ def locked(board):
     """The same account, whose sudo now asks for a password."""
     rule = "/etc/sudoers.d/zz-test"
     board.check(f"echo lab:wonder | chpasswd; echo 'lab ALL=(ALL) PASSWD: ALL' >{rule}", sudo=True)
-    with Board("locked", SshTransport(board._transport.target), sudo_password="wonder") as own:
+    with Board("locked", SshTransport(board._transport.target, Sudo("wonder"))) as own:
         yield own
         own.check(f"rm {rule}; usermod -p '*' lab", sudo=True)
 
@@ -285,15 +287,21 @@ def test_sudo_may_ask_for_a_password(board, file, locked):
     assert not change.applied
 
 
-def test_a_board_without_sudo_is_told_so_in_one_line(board, board_name, file):
+class WithoutSudo(Sudo):
+    """sudo on a board that does not have it: the shell does not find it."""
+
+    def wrap(self, command, stdin, timeout):
+        line, stdin = super().wrap(command, stdin, timeout)
+        return f"PATH=/tmp/none; {line}", stdin
+
+
+def test_a_board_without_sudo_is_one_clear_line(board, file):
     before = file(board)
     board.check("mkdir /tmp/none; ln -s /usr/bin/* /tmp/none/; rm /tmp/none/sudo")
-    with labkit.open_board(board_name, warn_unfinished=False) as other:
+    with Board("other", SshTransport(board._transport.target, WithoutSudo())) as other:
         assert other.facts.uid
-        run = other._transport.run
-        other._transport.run = lambda line, **more: run(f"PATH=/tmp/none; {line}", **more)
         change = Text(other, "one")
-        with pytest.raises(SudoRefused, match="has no sudo; expected it, or root"):
+        with pytest.raises(SudoRefused, match="has no sudo; expected sudo, or root"):
             change.apply()
         assert not change.applied
     board.check("rm -r /tmp/none")

@@ -1,12 +1,19 @@
-"""Commands over a real OpenSSH server: as given, whole, in time, and never left behind."""
+"""Commands over a real OpenSSH server: unchanged, complete, in time, and none left running."""
 
 import os
 import signal
+import socket
 import time
 
 import pytest
 
-from labkit.errors import CommandFailed, CommandTimeout, ConnectionLost, UnsupportedArchitecture
+from labkit.errors import (
+    BoardUnreachable,
+    CommandFailed,
+    CommandTimeout,
+    ConnectionLost,
+    UnsupportedArchitecture,
+)
 
 AWKWARD = [
     "two words",
@@ -74,8 +81,8 @@ def test_death_of_the_shell_itself_is_no_lost_link(loop):
 
 
 def test_the_environment_is_set_for_the_command_alone(loop):
-    told = {"GOMAXPROCS": "2", "AWKWARD": 'a\'b "c" $HOME\nd'}
-    assert loop.check('printf "$GOMAXPROCS $AWKWARD"', env=told).stdout == '2 a\'b "c" $HOME\nd'
+    env = {"GOMAXPROCS": "2", "AWKWARD": 'a\'b "c" $HOME\nd'}
+    assert loop.check('printf "$GOMAXPROCS $AWKWARD"', env=env).stdout == '2 a\'b "c" $HOME\nd'
     assert loop.check('printf %s "${GOMAXPROCS-unset}"').stdout == "unset"
 
 
@@ -103,7 +110,7 @@ def test_input_may_be_bytes(loop):
     assert loop.check("od -An -tx1", stdin=b"\x00\xff").stdout == " 00 ff\n"
 
 
-def test_a_command_that_ignores_its_input_is_no_trouble(loop):
+def test_a_command_that_ignores_its_input_is_no_problem(loop):
     assert loop.check("echo unread", stdin="x" * (5 << 20)).stdout == "unread\n"
 
 
@@ -127,7 +134,7 @@ def test_a_timeout_ends_the_command_and_its_children(loop, tmp_path, eventually,
     assert loop.check("echo usable").stdout == "usable\n"
 
 
-def test_a_timeout_ends_a_command_that_ignores_the_polite_word(loop, tmp_path, eventually, ended):
+def test_a_timeout_ends_a_command_that_ignores_sigterm(loop, tmp_path, eventually, ended):
     pid = tmp_path / "pid"
     with pytest.raises(CommandTimeout):
         loop.run("trap '' TERM; echo $$ >%s; while :; do sleep 1; done", pid, timeout=0.5)
@@ -144,7 +151,7 @@ def test_a_timeout_too_short_for_anything_still_ends_the_command(loop, tmp_path,
 
 
 @pytest.mark.timeout(30)
-def test_a_command_that_never_stops_talking_is_ended_in_time(loop):
+def test_a_command_that_never_stops_printing_is_ended_in_time(loop):
     with pytest.raises(CommandTimeout) as late:
         loop.run("yes", timeout=1)
     assert late.value.result.seconds < 15
@@ -161,7 +168,7 @@ def test_a_background_child_that_holds_the_output_is_not_waited_for(loop, tmp_pa
 
 
 @pytest.mark.timeout(30)
-def test_a_background_child_that_goes_on_talking_is_not_listened_to_for_ever(loop, tmp_path):
+def test_a_background_child_that_goes_on_printing_is_not_waited_for(loop, tmp_path):
     pid = tmp_path / "pid"
     chatter = "(while :; do echo more; sleep 0.1; done) & echo $! >%s; echo left"
     result = loop.check(chatter, pid, timeout=3)
@@ -179,17 +186,33 @@ def test_interrupting_a_run_ends_the_command_on_the_board(loop, tmp_path, eventu
 
 
 @pytest.mark.timeout(30)
-def test_a_link_that_drops_in_the_middle_is_lost_and_made_anew_once(loop, monkeypatch):
+def test_a_link_that_drops_in_the_middle_is_lost_and_made_again_once(loop, monkeypatch):
     loop.run("true")
     logins = counted_logins(monkeypatch)
-    with pytest.raises(ConnectionLost, match="labkit connects anew"):
+    with pytest.raises(ConnectionLost, match="labkit connects again"):
         loop.run("echo begun; kill -KILL $PPID; sleep 300")
     assert loop.check("echo back").stdout == "back\n"
     loop.check("true")
     assert len(logins) == 1
 
 
-def test_a_link_that_died_unnoticed_is_made_anew(loop, monkeypatch, eventually):
+@pytest.mark.timeout(30)
+def test_a_link_that_drops_while_a_command_is_interrupted_does_not_hide_the_cause(
+    loop, monkeypatch
+):
+    def unreachable(target):
+        raise BoardUnreachable("no answer")
+
+    def on_output(out, err):
+        monkeypatch.setattr("labkit.boards.ssh.transport.connect", unreachable)
+        loop._transport._client.get_transport().sock.shutdown(socket.SHUT_RDWR)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        loop.run("echo started; exec sleep 2", on_output=on_output)
+
+
+def test_a_link_that_died_unnoticed_is_made_again(loop, monkeypatch, eventually):
     server = loop.check("echo $PPID").stdout.strip()
     logins = counted_logins(monkeypatch)
     os.kill(int(server), signal.SIGKILL)
@@ -217,28 +240,28 @@ def counted_logins(monkeypatch):
     return logins
 
 
-def test_output_is_heard_as_it_comes_and_is_in_the_result_too(loop):
-    heard = []
+def test_output_is_delivered_as_it_comes_and_is_in_the_result_too(loop):
+    pieces = []
 
     def on_output(out, err):
-        heard.append((time.monotonic(), out, err))
+        pieces.append((time.monotonic(), out, err))
 
     result = loop.run("echo one; sleep 0.6; echo two >&2", on_output=on_output)
-    assert [piece[1:] for piece in heard] == [(b"one\n", b""), (b"", b"two\n")]
-    assert heard[1][0] - heard[0][0] > 0.4
+    assert [piece[1:] for piece in pieces] == [(b"one\n", b""), (b"", b"two\n")]
+    assert pieces[1][0] - pieces[0][0] > 0.4
     assert (result.stdout, result.stderr) == ("one\n", "two\n")
 
 
 @pytest.mark.parametrize("kind", [RuntimeError, OSError, TimeoutError])
-def test_what_the_hearer_raises_ends_the_command_and_comes_out(loop, kind, eventually, ended):
-    heard = []
+def test_what_the_callback_raises_ends_the_command_and_comes_out(loop, kind, eventually, ended):
+    pieces = []
 
     def on_output(out, err):
-        heard.append(out)
+        pieces.append(out)
         raise kind("enough")
 
     with pytest.raises(kind, match="enough"):
         loop.run("echo $$; exec sleep 300", on_output=on_output)
-    eventually(lambda: ended(heard[0]))
-    assert len(heard) == 1
+    eventually(lambda: ended(pieces[0]))
+    assert len(pieces) == 1
     assert loop.check("echo usable").stdout == "usable\n"

@@ -1,9 +1,11 @@
-"""Files over a real OpenSSH server: whole or not at all, and never copied for nothing."""
+"""Files over a real OpenSSH server: copied completely or not at all, and only where they differ."""
 
 import errno
 import os
+import socket
 import stat
 
+import paramiko
 import pytest
 
 from labkit.boards.board import Board
@@ -29,12 +31,12 @@ def test_a_dir_is_not_read(loop, tmp_path):
 
 def test_many_files_are_read_in_one_round_trip(sshd, tmp_path):
     sshd.trust()
-    wanted = {str(tmp_path / f"file {number}"): f"text {number}\n" for number in range(50)}
-    for path, text in wanted.items():
+    texts = {str(tmp_path / f"file {number}"): f"text {number}\n" for number in range(50)}
+    for path, text in texts.items():
         with open(path, "w") as file:
             file.write(text)
     with Board("loop", Counting(sshd.target)) as board:
-        assert board.read_many(wanted) == wanted
+        assert board.read_many(texts) == texts
         assert board._transport.trips == 1
 
 
@@ -46,7 +48,7 @@ def test_files_that_are_not_there_are_left_out(loop, tmp_path):
     assert loop.read_many([]) == {}
 
 
-def test_odd_texts_among_many_files_are_told_apart(loop, tmp_path):
+def test_odd_texts_among_many_files_are_kept_apart(loop, tmp_path):
     texts = {
         "empty": "",
         "newline": "\n",
@@ -88,7 +90,7 @@ def test_what_is_written_is_there(loop, tmp_path, text):
 def test_a_file_that_keeps_something_else_says_what(loop):
     with pytest.raises(RemoteFileError, match="/dev/null reads back ''; expected 'lost'"):
         loop.write("/dev/null", "lost")
-    loop.write("/dev/null", "lost", kept=False)
+    loop.write("/dev/null", "lost", verify=False)
 
 
 def test_a_file_that_cannot_be_written_says_why(loop, tmp_path):
@@ -149,32 +151,89 @@ def test_a_file_that_cannot_be_fetched_leaves_nothing(loop, tmp_path):
 
 
 @pytest.mark.timeout(60)
-@pytest.mark.filterwarnings(  # paramiko reads ahead in a thread of its own, which says so too
+@pytest.mark.filterwarnings(  # paramiko's read-ahead thread raises as well
     "ignore::pytest.PytestUnhandledThreadExceptionWarning"
 )
-@pytest.mark.parametrize("way", ["put", "get"])
-def test_a_link_that_drops_during_a_copy_leaves_no_half_file(sshd, tmp_path, way):
+@pytest.mark.parametrize("method", ["put", "get"])
+def test_a_link_that_drops_during_a_copy_leaves_no_half_file(sshd, tmp_path, method):
     sshd.trust()
     source, target = tmp_path / "source", tmp_path / "target"
     with source.open("wb") as file:
         file.truncate(400 << 20)
     with Board("loop", SshTransport(sshd.target)) as board:
         server = board.check("echo $PPID").stdout.strip()
-        # Ended by a process of its own, as soon as there is half a file.
-        line = 'until [ -s "$0.part" ]; do sleep 0.01; done; kill -KILL "$1"'
-        killer = os.spawnlp(os.P_NOWAIT, "sh", "sh", "-c", line, str(target), server)
+        # Another process ends the server as soon as a part of the file is there.
+        script = 'until [ -s "$0.part" ]; do sleep 0.01; done; kill -KILL "$1"'
+        killer = os.spawnlp(os.P_NOWAIT, "sh", "sh", "-c", script, str(target), server)
         with pytest.raises(ConnectionLost):
-            getattr(board, way)(str(source), str(target))
+            getattr(board, method)(str(source), str(target))
         os.waitpid(killer, 0)
         assert not target.exists()
         source.write_text("small")
-        getattr(board, way)(str(source), str(target))
+        getattr(board, method)(str(source), str(target))
     assert target.read_text() == "small"
+
+
+STEPS = [
+    *[("put", step) for step in ("put", "file", "stat", "chmod", "posix_rename")],
+    *[("get", step) for step in ("get", "stat", "open")],
+]
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize(("method", "step"), STEPS)
+def test_a_link_that_drops_between_two_steps_of_a_copy_is_lost(
+    loop, tmp_path, monkeypatch, eventually, method, step
+):
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.write_text("x")
+    drop_link_before(monkeypatch, loop, eventually, step)
+    with pytest.raises(ConnectionLost):
+        getattr(loop, method)(str(source), str(target))
+    assert not target.exists()
+    getattr(loop, method)(str(source), str(target))
+    assert target.read_text() == "x"
+
+
+@pytest.mark.parametrize("method", ["put", "get"])
+def test_a_link_that_drops_before_the_copy_starts_is_made_again(
+    loop, tmp_path, monkeypatch, eventually, method
+):
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.write_text("x")
+    drop_link_before(monkeypatch, loop, eventually, "_send_version")
+    getattr(loop, method)(str(source), str(target))
+    assert target.read_text() == "x"
+
+
+def test_an_sftp_server_that_ended_is_started_again(loop, tmp_path, eventually):
+    (tmp_path / "source").write_text("x")
+    loop.put(tmp_path / "source", str(tmp_path / "one"))
+    channel = loop._transport._sftp.get_channel()
+    channel.close()
+    loop.put(tmp_path / "source", str(tmp_path / "two"))
+    assert (tmp_path / "two").read_text() == "x"
+
+
+def drop_link_before(monkeypatch, board, eventually, step):
+    """Have the link of a board drop, once, just before one method of paramiko's SFTP client."""
+    real = getattr(paramiko.SFTPClient, step)
+    board.run("true")
+    link = board._transport._client.get_transport()
+
+    def dropping(*args, **options):
+        monkeypatch.setattr(paramiko.SFTPClient, step, real)
+        link.sock.shutdown(socket.SHUT_RDWR)
+        eventually(lambda: not link.is_active())
+        return real(*args, **options)
+
+    monkeypatch.setattr(paramiko.SFTPClient, step, dropping)
 
 
 class Counting(SshTransport):
     trips = 0
 
-    def run(self, command, *, timeout, stdin=b"", on_output=None):
+    def run(self, request, *, on_output=None):
         self.trips += 1
-        return super().run(command, timeout=timeout, stdin=stdin, on_output=on_output)
+        return super().run(request, on_output=on_output)

@@ -62,11 +62,11 @@ def test_boot_files_are_written_only_when_somebody_says_so(pi):
     before = pi.read("/boot/firmware/config.txt")
     change = ConfigTxtChange(pi, arm_freq=2000, arm_freq_max=1800)
     assert "+arm_freq=2000" in change.diff()
-    assert change.unknown == ["arm_freq_max"]
-    with pytest.raises(TuningError, match="confirmed=True"):
+    assert change.unknown_keys == ["arm_freq_max"]
+    with pytest.raises(TuningError, match="allow_write=True"):
         change.apply()
     assert pi.read("/boot/firmware/config.txt") == before
-    with ConfigTxtChange(pi, arm_freq=2000, confirmed=True):
+    with ConfigTxtChange(pi, arm_freq=2000, allow_write=True):
         assert pi.read("/boot/firmware/config.txt") == before + "arm_freq=2000\n"
     assert pi.read("/boot/firmware/config.txt") == before
 
@@ -83,7 +83,7 @@ def test_a_board_without_clocks_or_boot_files_is_told_so_in_one_line(board):
 
 
 def test_a_unit_runs_where_and_with_what_it_says(board):
-    unit = Unit(["/bin/sh", "-c", "nproc; echo $A"], cpus=[1], quota=150, environment={"A": "b c"})
+    unit = Unit(["/bin/sh", "-c", "nproc; echo $A"], cpu_affinity=[1], cpu_quota=150, env={"A": "b c"})
     run = tuning.run_unit(board, unit)
     assert run.output.splitlines() == ["1", "b c"]
     assert run.result == "success"
@@ -94,13 +94,13 @@ def test_a_unit_runs_where_and_with_what_it_says(board):
 
 def test_a_unit_that_fails_or_does_not_end_says_how(board):
     assert tuning.run_unit(board, Unit(["/bin/false"])).result == "exit-code"
-    assert tuning.run_unit(board, Unit(["/bin/sleep", "100"]), limit=1).result == "timeout"
+    assert tuning.run_unit(board, Unit(["/bin/sleep", "100"]), timeout=1).result == "timeout"
     with pytest.raises(ChangeRejected, match="/bin/nothing"):
         tuning.run_unit(board, Unit(["/bin/nothing"]))
 
 
 def test_the_comment_behind_a_value_is_seen_by_verify(board):
-    good = Unit(["/bin/true"], cpus=[0], memory_max="64M").text()
+    good = Unit(["/bin/true"], cpu_affinity=[0], memory_max="64M").text()
     assert tuning.verify(board, good) == []
     bad = good.replace("MemoryMax=64M", "MemoryMax=64M  # enough")
     assert len(tuning.verify(board, bad)) == 1
@@ -110,13 +110,13 @@ def test_a_limit_the_board_has_no_controller_for_is_refused(pi):
     with pytest.raises(TuningError, match="no memory controller"):
         tuning.run_unit(pi, Unit(["/bin/true"], memory_max="64M"))
     with pytest.raises(TuningError, match="no processor 9"):
-        tuning.run_unit(pi, Unit(["/bin/true"], cpus=[9]))
+        tuning.run_unit(pi, Unit(["/bin/true"], cpu_affinity=[9]))
 
 
-def test_what_an_installed_unit_says_is_in_its_journal(board):
+def test_what_an_installed_unit_prints_is_in_its_log(board):
     unit = Unit(["/bin/sh", "-c", "echo here I am; exec sleep 100"]).text()
     with InstalledUnit(board, "labkit-says", unit) as service:
-        assert "here I am" in service.journal()
+        assert "here I am" in service.log()
 
 
 def test_a_unit_never_takes_the_place_of_one_of_the_systems(board):
@@ -125,11 +125,11 @@ def test_a_unit_never_takes_the_place_of_one_of_the_systems(board):
 
 
 def test_memory_that_is_held_meets_the_wall_and_is_counted(board):
-    dead = allocate(board, hold=100, waste=0, limits={"memory_max": "48M"}, seconds=120)
+    dead = allocate(board, live_mib=100, garbage_mib=0, limits={"memory_max": "48M"}, timeout=120)
     assert dead.run.result == "oom-kill"
-    assert dead.run.count("memory.events/oom_kill") == 1
-    assert dead.run.count("memory.peak") < 49 << 20
-    alive = allocate(board, hold=8, waste=100, limits={"memory_max": "48M"}, seconds=40)
+    assert dead.run.counter("memory.events/oom_kill") == 1
+    assert dead.run.counter("memory.peak") < 49 << 20
+    alive = allocate(board, live_mib=8, garbage_mib=100, limits={"memory_max": "48M"}, timeout=40)
     assert alive.run.result == "success"
     assert alive.heap["system_mib"].max() < 48
 
@@ -152,17 +152,17 @@ def test_a_group_keeps_its_processors_and_leaves_the_tree_as_it_was(pi):
 def test_panels_do_their_work_without_widgets_and_show_themselves_as_text(pi, board):
     panel = GovernorPanel(pi)
     assert "governor schedutil" in str(panel)
-    said = panel.apply("policy0", "performance", 1_600_000, 2_000_000)
-    assert "governor performance, 1600 to 2000 MHz" in said
+    state = panel.apply("policy0", "performance", 1_600_000, 2_000_000)
+    assert "governor performance, 1600 to 2000 MHz" in state
     again = panel.apply("policy0", "performance", 1_600_000, 2_000_000)
-    assert again == "that is in force already"
+    assert again == "no change: these settings are active already"
     panel.close()
     assert tuning.policies(pi)[0].governor == "schedutil"
     assert "no processor clock" in str(GovernorPanel(board))
-    unit = UnitPanel(board, hold=8, waste=16)
-    assert "success" in unit.run(cpus=[1])
+    unit = UnitPanel(board, live_mib=8, garbage_mib=16)
+    assert "success" in unit.run(cpu_affinity=[1])
     assert "CPUAffinity=1" in str(unit)
-    assert MemoryPanel(board).picture() is None
+    assert MemoryPanel(board).plot() is None
 
 
 def test_a_panel_is_text_where_there_are_no_widgets(board, monkeypatch):

@@ -48,7 +48,7 @@ def test_a_partition_takes_its_processors_from_everybody_else_until_it_is_undone
 @pytest.mark.parametrize("partition", ["root", "isolated"])
 def test_a_partition_of_all_processors_is_refused_in_the_kernels_own_words(board, partition):
     cpus = range(board.facts.cpus)
-    with pytest.raises(ChangeRejected, match=rf"says '{partition} invalid \(Parent unable"):
+    with pytest.raises(ChangeRejected, match=rf"reports '{partition} invalid \(Parent unable"):
         CpuSet(board, "test", cpus, partition=partition).apply()
 
 
@@ -74,7 +74,7 @@ def test_a_group_is_not_undone_from_under_one_that_was_made_after_it(board):
     try:
         with pytest.raises(UndoFailed, match="undone before: cgroup labkit-second"):
             first.undo()
-        assert second.read() == {"cpus": "1", "partition": "member"}
+        assert second.current() == {"cpus": "1", "partition": "member"}
     finally:
         second.undo()
         first.undo()
@@ -91,7 +91,7 @@ def test_a_unit_that_came_meanwhile_keeps_its_processors_when_the_group_goes(boa
 def test_systemd_takes_the_set_away_when_it_reloads_and_the_undo_still_finds_its_way(board):
     with CpuSet(board, "test", [1]) as group:
         board.check("systemctl daemon-reload", sudo=True)
-        assert group.read() == {}
+        assert group.current() == {}
 
 
 def test_a_processor_that_is_not_there_is_not_taken(board):

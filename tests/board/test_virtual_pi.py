@@ -1,4 +1,4 @@
-"""The virtual Raspberry Pi 5: its processor, its clocks, its firmware, its way through a reboot."""
+"""The virtual Raspberry Pi 5: its processor, its clocks, its firmware, its reboots."""
 
 import time
 
@@ -11,7 +11,7 @@ from labkit.virtual import VirtualMachine
 POLICY = "/sys/devices/system/cpu/cpufreq/policy0"
 
 
-def test_it_is_four_cortex_a76_with_16_kib_pages_and_says_that_it_is_none_of_silicon(pi):
+def test_it_is_four_cortex_a76_with_16_kib_pages_and_says_that_it_is_virtual(pi):
     facts = pi.facts
     assert (facts.cpus, facts.cpu, facts.page_size) == (4, "Cortex-A76", 16384)
     assert facts.emulated
@@ -31,10 +31,10 @@ def test_a_limit_outside_of_the_clocks_is_clamped_and_nonsense_is_refused(pi):
     writes = "cd %s; echo 600000 >scaling_min_freq; cat scaling_min_freq; "
     writes += "echo 3000000 >scaling_max_freq; cat scaling_max_freq; "
     writes += "echo none | tee scaling_governor; echo 2400000000 | tee scaling_max_freq"
-    said = pi.run(writes, POLICY, sudo=True)
-    assert said.stdout.split()[:2] == ["1500000", "2400000"]
-    assert "scaling_governor: Invalid argument" in said.stderr
-    assert "scaling_max_freq: Invalid argument" in said.stderr, "Hz do not fit"
+    result = pi.run(writes, POLICY, sudo=True)
+    assert result.stdout.split()[:2] == ["1500000", "2400000"]
+    assert "scaling_governor: Invalid argument" in result.stderr
+    assert "scaling_max_freq: Invalid argument" in result.stderr, "Hz do not fit"
 
 
 def test_the_memory_controller_is_missing_as_on_a_pi_that_was_just_set_up(pi):
@@ -52,15 +52,16 @@ def test_the_firmwares_disk_is_where_a_pi_has_it_and_the_kernels_driver_gets_its
     pi.check(f"modprobe -ra {' '.join(names)}", sudo=True)
 
 
-def test_a_core_without_pages_of_16_kib_is_refused_at_once():
-    began = time.monotonic()
+@pytest.mark.parametrize("cpu", ["cortex-a72", "cortex-a72,pmu=off"])
+def test_a_core_without_pages_of_16_kib_is_refused_at_once(cpu):
+    start = time.monotonic()
     with (
-        pytest.raises(VirtualError, match="cortex-a72 has no pages of 16 KiB") as refused,
-        labkit.temporary_board("raspberry-pi-5", cpu="cortex-a72"),
+        pytest.raises(VirtualError, match="cortex-a72 has no pages of 16 KiB") as error,
+        labkit.temporary_board("raspberry-pi-5", cpu=cpu),
     ):
         pass
-    assert time.monotonic() - began < 10
-    assert "\n" not in str(refused.value)
+    assert time.monotonic() - start < 10
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.slow
@@ -88,8 +89,8 @@ def test_a_line_that_names_no_console_takes_nothing_from_a_board_switched_off_in
     pi.reboot()
     pi.run("systemctl poweroff", sudo=True)
     eventually(lambda: not VirtualMachine(pi.name).running, within=60)
-    with labkit.open_board(pi.name) as again:
-        assert again.read("/home/lab/note") == "and here"
+    with labkit.open_board(pi.name) as board:
+        assert board.read("/home/lab/note") == "and here"
 
 
 @pytest.mark.slow
@@ -99,8 +100,8 @@ def test_a_board_switched_off_from_inside_is_switched_on_again_with_its_disk(pi,
     machine = VirtualMachine(pi.name)
     eventually(lambda: not machine.running, within=60)
     assert machine.qemu.guest_powered_off
-    with labkit.open_board(pi.name) as again:
-        assert again.read("/home/lab/note") == "here too"
+    with labkit.open_board(pi.name) as board:
+        assert board.read("/home/lab/note") == "here too"
 
 
 def test_a_reset_brings_the_firmwares_files_back_too(pi):

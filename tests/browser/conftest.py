@@ -1,4 +1,4 @@
-"""A real JupyterLab from this environment, and a real Chromium to look at it with."""
+"""A real JupyterLab from this environment, and a real Chromium that opens it."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from labkit.virtual.qemu import free_port
 
-# Debian's launcher only adds flags for a desktop: the program itself comes first.
+# Debian's launcher only adds flags for a desktop, so the program itself comes first.
 BROWSERS = ("/usr/lib/chromium/chromium", "chromium", "chromium-browser", "google-chrome")
 FLAGS = [
     "--no-sandbox",
@@ -33,17 +33,17 @@ expect.set_options(timeout=15_000)
 
 @dataclass(frozen=True)
 class Lab:
-    """A running JupyterLab: where it is, the token it asks for, the folder it shows."""
+    """A running JupyterLab: its address, its token, and the directory of its files."""
 
     url: str
     token: str
     directory: Path
 
-    def address(self, path):
-        """The page that shows one file of the folder, in a workspace with nothing else."""
+    def file_url(self, path):
+        """The page that shows one file of the directory, in a workspace with nothing else."""
         return f"{self.url}/lab/tree/{path}?token={self.token}&reset"
 
-    def answers(self):
+    def is_ready(self):
         try:
             with urllib.request.urlopen(f"{self.url}/api", timeout=1):
                 return True
@@ -53,7 +53,7 @@ class Lab:
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory, eventually):
-    """JupyterLab as this environment has it, with no settings and no files but the tests'."""
+    """The JupyterLab of this environment, with no settings and no files but the tests' own."""
     home, directory = tmp_path_factory.mktemp("jupyter"), tmp_path_factory.mktemp("notebooks")
     port, token = free_port(), secrets.token_hex(8)
     lab = Lab(f"http://127.0.0.1:{port}", token, directory)
@@ -65,12 +65,12 @@ def lab(tmp_path_factory, eventually):
                 *(f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={directory}"),
                 "--LabApp.extension_manager=readonly",
             ],
-            env=os.environ | a_home_of_its_own(home),
+            env=os.environ | isolated_env(home),
             stdout=log,
             stderr=log,
         )
     try:
-        eventually(lambda: process.poll() is not None or lab.answers(), within=30)
+        eventually(lambda: process.poll() is not None or lab.is_ready(), within=30)
         assert process.poll() is None, (home / "lab.log").read_text()
         yield lab
     finally:
@@ -78,8 +78,8 @@ def lab(tmp_path_factory, eventually):
         process.wait(20)
 
 
-def a_home_of_its_own(home):
-    """What makes Jupyter keep to *home*; it does not look for news on the network either."""
+def isolated_env(home):
+    """Variables that keep Jupyter's files in *home*. Its news feed is switched off too."""
     directories = {name: str(home / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")}
     settings = home / "config/labconfig/page_config.json"
     settings.parent.mkdir(parents=True)
@@ -92,11 +92,11 @@ def a_home_of_its_own(home):
     }
 
 
-# Of one module only: while Playwright runs, this thread has an event loop, which the tests
-# of other folders must not find.
+# One browser for each module: while Playwright runs, this thread has an event loop, and the
+# tests of other directories must run without one.
 @pytest.fixture(scope="module")
 def browser():
-    """Chromium without a window."""
+    """A headless Chromium."""
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
     if program is None:
         pytest.skip("no Chromium on this machine: apt-get install chromium")
@@ -108,7 +108,7 @@ def browser():
 
 @pytest.fixture
 def page(browser):
-    """An empty page of a browser that has been nowhere; an error in its scripts fails the test."""
+    """An empty page without history. An error in a page's script fails the test."""
     context = browser.new_context(viewport={"width": 1100, "height": 900})
     page, errors = context.new_page(), []
     page.on("pageerror", lambda error: errors.append(error))
@@ -119,10 +119,10 @@ def page(browser):
 
 @pytest.fixture
 def open_notebook(lab, page):
-    """A function that opens a notebook of the lab's folder and waits for its kernel."""
+    """A function that opens a notebook of the lab's directory and waits for its kernel."""
 
     def open_(path):
-        page.goto(lab.address(path))
+        page.goto(lab.file_url(path))
         expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=30_000)
         return page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
 
@@ -131,7 +131,7 @@ def open_notebook(lab, page):
 
 @pytest.fixture
 def new_notebook(lab, request):
-    """A function that writes a notebook of code cells, and gives its path in the lab's folder."""
+    """A function that writes a notebook of code cells and returns its path."""
 
     def new(*sources):
         cells = [nbformat.v4.new_code_cell(source) for source in sources]

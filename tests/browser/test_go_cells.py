@@ -28,20 +28,20 @@ def package(func):
 
 @pytest.fixture
 def colour(page):
-    """A function from a part of speech to the colour the theme in use gives it."""
+    """A function that returns the current theme's colour of a kind of token."""
 
-    def colour(part):
+    def colour(kind):
         script = "name => { const probe = document.body.appendChild(document.createElement('i'));"
         script += "probe.style.color = `var(${name})`; const { color } = getComputedStyle(probe);"
         script += "probe.remove(); return color; }"
-        return page.evaluate(script, f"--jp-mirror-editor-{part}-color")
+        return page.evaluate(script, f"--jp-mirror-editor-{kind}-color")
 
     return colour
 
 
-def token(cell, word):
-    """The innermost element that holds just this word of the cell's source."""
-    return cell.locator(".cm-line span").filter(has_text=re.compile(f"^{re.escape(word)}$")).last
+def token(cell, text):
+    """The innermost element that holds just this token of the cell's source."""
+    return cell.locator(".cm-line span").filter(has_text=re.compile(f"^{re.escape(text)}$")).last
 
 
 def expect_language(cell, name):
@@ -54,21 +54,21 @@ def expect_languages(cells, *names):
         expect_language(cell, name)
 
 
-def write(page, cell, text):
-    """Type into a cell in place of what it holds."""
+def replace_source(page, cell, text):
+    """Type a text into a cell in place of its source."""
     cell.locator(".cm-content").click()
     page.keyboard.press("Control+A")
     page.keyboard.type(text)
 
 
-def test_jupyterlab_lists_the_extension_of_this_very_source_as_enabled_and_sound():
-    line = [sys.executable, "-m", "jupyter", "labextension", "list"]
-    run = subprocess.run(line, capture_output=True, text=True, check=True)
-    listed = re.sub(r"\x1b\[\d+m", "", run.stdout + run.stderr)
-    assert f"labkit-go v{labkit.__version__} enabled OK (python, labkit)" in listed
+def test_jupyterlab_lists_the_installed_extension_of_this_source_as_enabled():
+    argv = [sys.executable, "-m", "jupyter", "labextension", "list"]
+    run = subprocess.run(argv, capture_output=True, text=True, check=True)
+    listing = re.sub(r"\x1b\[\d+m", "", run.stdout + run.stderr)
+    assert f"labkit-go v{labkit.__version__} enabled OK (python, labkit)" in listing
     installed = Path(sys.prefix, "share/jupyter/labextensions/labkit-go/static/remoteEntry.js")
     source = Path(__file__).parents[2] / "labkit/labextension/static/remoteEntry.js"
-    assert installed.read_text() == source.read_text(), "changed since. Next: pip install -e ."
+    assert installed.read_text() == source.read_text(), "stale. Next: pip install -e ."
 
 
 def test_a_go_cell_has_the_colours_of_go_and_a_python_cell_those_of_python(
@@ -91,7 +91,7 @@ def test_typing_the_magic_makes_a_cell_go_and_removing_it_makes_it_python_again(
     page, new_notebook, open_notebook, colour
 ):
     cell = open_notebook(new_notebook("")).locator(".jp-CodeCell")
-    write(page, cell, "%%g")
+    replace_source(page, cell, "%%g")
     expect_language(cell, "python")
     page.keyboard.type("o\nfunc f")
     expect_language(cell, "go")
@@ -102,7 +102,7 @@ def test_typing_the_magic_makes_a_cell_go_and_removing_it_makes_it_python_again(
     page.keyboard.press("Backspace")
     page.keyboard.press("Backspace")
     expect_language(cell, "go")
-    write(page, cell, "%%gopher")
+    replace_source(page, cell, "%%gopher")
     expect_language(cell, "python")
 
 
@@ -112,9 +112,9 @@ def test_a_line_typed_in_a_go_cell_is_indented_with_a_tab_and_in_python_with_spa
     cells = open_notebook(new_notebook("%%go", "")).locator(".jp-CodeCell")
     expect_languages(cells, "go", "python")
     go, python = cells.all()
-    write(page, go, "%%go\nfunc f() {\nx")
+    replace_source(page, go, "%%go\nfunc f() {\nx")
     expect(go.locator(".cm-line", has_text="x")).to_have_js_property("textContent", "\tx")
-    write(page, python, "def f():\nx")
+    replace_source(page, python, "def f():\nx")
     expect(python.locator(".cm-line", has_text="x")).to_have_js_property("textContent", "    x")
 
 
@@ -147,17 +147,17 @@ def test_a_go_cell_far_down_a_long_notebook_is_one_when_it_is_scrolled_to(
 def test_the_python_of_a_notebook_with_go_cells_is_completed_by_the_kernel(
     page, new_notebook, open_notebook, eventually
 ):
-    # Jedi takes longer at first than JupyterLab waits.
+    # Jedi's first completion takes longer than JupyterLab waits.
     imports = "%config IPCompleter.use_jedi = False\nimport os"
     cells = open_notebook(new_notebook(imports, "", GO)).locator(".jp-CodeCell")
     cells.nth(0).locator(".cm-content").press("Shift+Enter")
     expect(cells.nth(0)).to_contain_text("[1]:")
-    write(page, cells.nth(1), "os.getcw")
-    offer = page.locator(".jp-Completer-item", has_text="getcwdb")
+    replace_source(page, cells.nth(1), "os.getcw")
+    completion = page.locator(".jp-Completer-item", has_text="getcwdb")
 
-    def offered():
+    def is_offered():
         page.keyboard.press("Tab")
         page.wait_for_timeout(500)
-        return offer.is_visible()
+        return completion.is_visible()
 
-    eventually(offered)
+    eventually(is_offered)

@@ -1,4 +1,4 @@
-"""The form every notebook of the guide keeps."""
+"""The form that every notebook of the guide has."""
 
 import ast
 import subprocess
@@ -6,16 +6,26 @@ import subprocess
 import pytest
 
 from labkit import golang
+from labkit.claims.coverage import calls
+from labkit.claims.verdict import OUTCOMES
 from labkit.guide import find
 from labkit.guide.refresh_outputs import COMPARED
 
 nbformat = pytest.importorskip("nbformat")
 NOTEBOOKS = find()
 
+RETIRED_KEYWORDS = {"holds", "partly", "hear", "kept", "told", "anyway", "lenient", "lasting"}
+"""Keyword arguments of labkit that got another name (see ``renames.md``)."""
 
-@pytest.fixture(params=NOTEBOOKS, ids=[each.name for each in NOTEBOOKS])
-def notebook(request):
-    return nbformat.read(request.param.path, as_version=4)
+
+@pytest.fixture(params=NOTEBOOKS, ids=[notebook.name for notebook in NOTEBOOKS])
+def path(request):
+    return request.param.path
+
+
+@pytest.fixture
+def notebook(path):
+    return nbformat.read(path, as_version=4)
 
 
 @pytest.fixture
@@ -29,6 +39,13 @@ def code(cells):
 
 def is_go(cell):
     return cell.cell_type == "code" and cell.source.startswith("%%go")
+
+
+def python(cells):
+    """The syntax trees of the Python cells. A cell that is not Python is an error."""
+    for cell in code(cells):
+        if not is_go(cell):
+            yield ast.parse(cell.source.removeprefix("%load_ext labkit\n"))
 
 
 def test_it_begins_with_a_title_what_you_will_do_and_how_long_it_takes(cells):
@@ -54,10 +71,31 @@ def test_it_keeps_nothing_of_the_machine_it_was_run_on(notebook):
 
 
 def test_its_code_is_plain_python_with_no_magic_and_no_trailing_semicolon(cells):
+    assert list(python(cells))
     for cell in code(cells):
         if not is_go(cell):
-            ast.parse(cell.source.removeprefix("%load_ext labkit\n"))
             assert not cell.source.rstrip().endswith(";")
+
+
+def test_its_verdicts_name_an_outcome_in_the_words_of_the_claims(path):
+    """An outcome is a word, or an expression that chooses one: the reader sees which."""
+    for where, call in calls(path):
+        keywords = {keyword.arg: keyword.value for keyword in call.keywords}
+        assert not keywords.keys() & {"holds", "fails", "partly"}, where
+        assert set(outcomes(keywords["outcome"])) <= OUTCOMES.keys(), where
+
+
+def outcomes(expression):
+    """The words an expression can give: both branches of a conditional, else the value itself."""
+    if isinstance(expression, ast.IfExp):
+        return [*outcomes(expression.body), *outcomes(expression.orelse)]
+    return [ast.literal_eval(expression)]
+
+
+def test_it_uses_no_retired_keyword(cells):
+    for tree in python(cells):
+        keywords = {node.arg for node in ast.walk(tree) if isinstance(node, ast.keyword)}
+        assert not keywords & RETIRED_KEYWORDS
 
 
 def test_its_go_is_written_as_gofmt_writes_it(cells):

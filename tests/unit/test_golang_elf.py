@@ -1,4 +1,4 @@
-"""What an ELF file says of itself, asked of real programs and of files that are none."""
+"""The facts of ELF files, read from real programs and from files that are none."""
 
 import os
 import shutil
@@ -8,7 +8,7 @@ import pytest
 
 from labkit.errors import BinaryError
 from labkit.golang.analysis.elf import elf_facts, sections, symbols
-from labkit.golang.program import build
+from labkit.golang.program.build import build
 
 HELLO = 'package main\n\nimport "fmt"\n\nfunc main() { fmt.Println("hello") }\n'
 WITH_C = (
@@ -30,12 +30,12 @@ def test_a_go_program_is_static_and_has_symbols_and_dwarf(hello):
     assert repr(facts) == "ELF EXEC for AArch64, static, with symbols, with DWARF"
 
 
-def test_the_build_id_is_the_one_the_linker_was_given():
+def test_the_build_id_is_the_one_given_to_the_linker():
     chosen = build(HELLO, name="hello", ldflags="-buildid=of/the/guide")
     assert elf_facts(chosen).go_build_id == "of/the/guide"
 
 
-def test_a_pie_asks_for_a_loader():
+def test_a_pie_names_a_loader():
     facts = elf_facts(build(HELLO, name="hello", buildmode="pie"))
     assert (facts.type, facts.static) == ("DYN", False)
     assert facts.interpreter == "/lib/ld-linux-aarch64.so.1"
@@ -58,7 +58,7 @@ def test_a_stripped_program_has_sections_and_no_symbols(hello):
     assert not sections(small).empty
 
 
-def test_a_program_for_another_processor_is_told_by_its_machine():
+def test_a_program_for_another_processor_has_another_machine():
     assert elf_facts(build(HELLO, name="hello", GOARCH="amd64")).machine == "x64"
 
 
@@ -74,13 +74,13 @@ def test_sections_add_up_to_the_file_and_bss_has_no_bytes_in_it(hello):
 
 
 def test_symbols_are_those_that_nm_prints(hello):
-    said = subprocess.run(
+    lines = subprocess.run(
         ["aarch64-linux-gnu-nm", "--defined-only", "--no-sort", os.fspath(hello)],
         capture_output=True,
         text=True,
         check=True,
     ).stdout.splitlines()
-    nm = {(int(line[:16], 16), line[19:]) for line in said}
+    nm = {(int(line[:16], 16), line[19:]) for line in lines}
     frame = symbols(hello)
     defined = frame[frame.section != "UNDEF"]
     assert set(zip(defined.address, defined.name, strict=True)) == nm
@@ -89,26 +89,26 @@ def test_symbols_are_those_that_nm_prints(hello):
     assert main["size"] > 0
 
 
-@pytest.mark.parametrize("ask", [elf_facts, sections, symbols])
-def test_what_is_no_elf_file_is_said_in_one_line(ask, tmp_path):
+@pytest.mark.parametrize("read", [elf_facts, sections, symbols])
+def test_a_file_that_is_not_elf_is_an_error_of_one_line(read, tmp_path):
     (tmp_path / "empty").touch()
     (tmp_path / "script").write_text("#!/bin/sh\n")
-    for name, words in [
+    for name, problem in [
         ("missing", "No such file"),
         ("empty", "is empty"),
         ("script", "is not an ELF file: it begins with b'#!/b'"),
         (".", "Is a directory"),
     ]:
-        with pytest.raises(BinaryError, match=words) as caught:
-            ask(tmp_path / name)
-        assert "\n" not in str(caught.value)
+        with pytest.raises(BinaryError, match=problem) as error:
+            read(tmp_path / name)
+        assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("kept", [4, 63, 64, 4096, 1_000_000, -1])
-def test_a_file_that_is_cut_off_is_told(hello, tmp_path, kept):
+@pytest.mark.parametrize("size", [4, 63, 64, 4096, 1_000_000, -1])
+def test_a_file_that_is_cut_off_is_rejected(hello, tmp_path, size):
     short = tmp_path / "short"
     shutil.copy(hello, short)
-    os.truncate(short, kept if kept > 0 else hello.size - 1)
-    for ask in (elf_facts, sections, symbols):
+    os.truncate(short, size if size > 0 else hello.size - 1)
+    for read in (elf_facts, sections, symbols):
         with pytest.raises(BinaryError, match="cut off|damaged"):
-            ask(short)
+            read(short)

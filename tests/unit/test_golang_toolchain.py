@@ -79,7 +79,7 @@ def one_line(error):
 
 def test_the_guides_own_is_whole_and_knows_its_version():
     assert OWN.version.count(".") == 2
-    assert OWN.minor == OWN.version.rpartition(".")[0]
+    assert OWN.language_version == OWN.version.rpartition(".")[0]
     assert OWN.check("env", "GOVERSION").stdout == f"go{OWN.version}\n"
     assert toolchain(OWN.version) == OWN
     assert installed()[0] == OWN
@@ -198,7 +198,7 @@ def test_the_guides_own_cannot_be_removed(cache):
 def test_a_failed_go_command_raises_its_words():
     with pytest.raises(GoCommandFailed, match="status 2") as failed:
         OWN.check("nonsense")
-    assert "unknown command" in failed.value.said
+    assert "unknown command" in failed.value.output
     assert not OWN.run("nonsense").ok
 
 
@@ -299,5 +299,5 @@ def test_the_real_old_go_builds_what_it_should():
     if not (cache_dir() / "toolchains" / f"go1.21.13.{goarch_host()}").exists():
         pytest.skip("Go 1.21.13 has not been fetched: labkit go fetch 1.21.13")
     old = toolchain("1.21.13")
-    assert (old.version, old.minor, old.arch) == ("1.21.13", "1.21", goarch_host())
+    assert (old.version, old.language_version, old.arch) == ("1.21.13", "1.21", goarch_host())
     assert old.check("env", "GOVERSION").stdout == "go1.21.13\n"

@@ -1,4 +1,4 @@
-"""Runs without a board: notebooks that need none, and a stand-in for what is reset."""
+"""Runs without a board: notebooks that need none, and a stub of the machine that is reset."""
 
 import json
 import os
@@ -15,6 +15,7 @@ from labkit.boards import Board, Facts, inventory
 from labkit.boards.local import LocalTransport
 from labkit.errors import BoardUnknown, BoardUnreachable, BootFailed, GuideError, PlatformError
 from labkit.guide import Notebook, run, run_guide
+from labkit.guide.results import read
 
 PARAMETERS = 'platform = "debian-12"\nboard_name = ""\nrounds = 1'
 FACTS = Facts(
@@ -24,34 +25,39 @@ FACTS = Facts(
 
 
 @dataclass
-class StandIn:
-    """Says to the runner that there is a machine, and counts how often it is reset."""
+class StubMachine:
+    """Makes a board a virtual one for the runner, and counts how often it is reset."""
 
     resets: int = 0
-    trouble: list[Exception] = field(default_factory=list)
+    errors: list[Exception] = field(default_factory=list)
 
     def reset(self):
         self.resets += 1
-        if self.trouble:
-            raise self.trouble.pop()
+        if self.errors:
+            raise self.errors.pop()
         return LocalTransport()
 
 
-class StandInBoard(Board):
+class StubBoard(Board):
     facts = FACTS
+
+
+def provider(machines):
+    """A provider of stub boards for these names, for ``labkit.session.PROVIDERS``."""
+
+    def provide(name, sudo_password):
+        if name not in machines:
+            return None
+        return StubBoard(name, LocalTransport(), platform="debian-12", machine=machines[name])
+
+    return provide
 
 
 @pytest.fixture(autouse=True)
 def machine(tmp_path, monkeypatch):
-    machine = StandIn()
-    made = {"debian-12": machine, "real": None}
-
-    def make(name):
-        if name not in made:
-            return None
-        return StandInBoard(name, LocalTransport(), platform="debian-12", machine=made[name])
-
-    monkeypatch.setattr("labkit.session._maker", make)
+    machine = StubMachine()
+    providers = (provider({"debian-12": machine, "real": None}),)
+    monkeypatch.setattr("labkit.session.PROVIDERS", providers)
     monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     return machine
@@ -90,14 +96,14 @@ def test_a_run(tmp_path, write, machine):
         "_ = claims.cite('c1.0-05', source='go.dev', outcome='fails')"
     )
     show = "import os\nprint(platform, repr(board_name), rounds, os.getcwd())"
-    told = []
+    positions = []
     results = tmp_path / "results {run}"  # papermill would fill braces in
     summary = run(
         [write("01/1.0-all-well", show, judge), write("01/1.1-raises", "1/0")],
         "debian-12",
         parameters={"rounds": "7"},
-        results=results,
-        report=told.append,
+        results_dir=results,
+        on_progress=positions.append,
     )
     well, wrong = summary.rows
     directory = results / "debian-12"
@@ -114,12 +120,21 @@ def test_a_run(tmp_path, write, machine):
 
     assert (summary.exit_code, summary.emulated, summary.kernel) == (1, True, "6.1.0")
     assert (directory / "summary.md").exists()
+    assert read(directory).summary == summary
+    assert read(directory).verdicts[well.notebook][0].claim_id == "c1.0-05"
     assert machine.resets == 2, "once before each"
-    assert [(p.number, p.cell, p.cells) for p in told if not p.row][:3] == [
+    assert [(p.index, p.cell, p.cells) for p in positions if not p.row][:3] == [
         *((1, 0, 0), (1, 1, 4), (1, 2, 4)),
     ]
-    assert [p.row for p in told if p.row] == [well, wrong]
+    assert [p.row for p in positions if p.row] == [well, wrong]
     assert not [path for path in directory.rglob(".*") if path.is_file()]
+
+
+def test_a_notebook_that_damages_its_verdicts_fails_and_the_next_one_runs(write):
+    damage = "import os\nopen(os.environ['LABKIT_VERDICTS'], 'w').write('none')"
+    summary = run([write("a", damage), write("b")], "debian-12")
+    assert outcomes(summary) == ["failed", "passed"], summary.rows
+    assert "a.verdicts.jsonl:1 is not a verdict" in summary.rows[0].message
 
 
 def test_fail_fast(write):
@@ -146,7 +161,7 @@ def test_a_board_that_cannot_be_reset_fails_its_notebook_only(tmp_path, write, m
     stale = tmp_path / "results/debian-12/a.ipynb"
     stale.parent.mkdir(parents=True)
     stale.write_text("from an earlier run")
-    machine.trouble.append(BootFailed("the machine ended"))
+    machine.errors.append(BootFailed("the machine ended"))
     summary = run([write("a"), write("b")], "debian-12")
     assert outcomes(summary) == ["failed", "passed"]
     assert summary.rows[0].message == "BootFailed: the machine ended"
@@ -157,7 +172,7 @@ def test_a_real_board_is_never_reset(write, monkeypatch):
     def refuse(self):
         raise AssertionError("reset of a real board")
 
-    monkeypatch.setattr(StandInBoard, "reset", refuse)
+    monkeypatch.setattr(StubBoard, "reset", refuse)
     summary = run([write("a", "assert board_name == 'real'")], "debian-12", "real")
     assert outcomes(summary) == ["passed"], summary.rows
 
@@ -194,30 +209,30 @@ class TestBeforeAnythingRuns:
             GuideError, match=r"a raspberry-pi-5; expected debian-12\. Next: --plat"
         ):
             run([write("a")], "debian-12", "raspberry-pi-5@two")
-        inventory.add(inventory.BoardEntry("mine", "10.0.0.1", "raspberry-pi-5"))
+        inventory.add(inventory.BoardEntry("lab-pi", "10.0.0.1", "raspberry-pi-5"))
         try:
-            with pytest.raises(GuideError, match="mine is a raspberry-pi-5"):
-                run([write("a")], "debian-12", "mine")
+            with pytest.raises(GuideError, match="lab-pi is a raspberry-pi-5"):
+                run([write("a")], "debian-12", "lab-pi")
         finally:
-            inventory.remove("mine")
+            inventory.remove("lab-pi")
 
     def test_a_board_out_of_reach(self, write, monkeypatch):
         def away(self):
             raise BoardUnreachable("no answer")
 
-        monkeypatch.setattr(StandInBoard, "facts", property(away))
+        monkeypatch.setattr(StubBoard, "facts", property(away))
         with pytest.raises(BoardUnreachable):
             run([write("a")], "debian-12")
 
     def test_two_notebooks_with_one_result(self, write):
         one, two = write("x/a"), write("y/a")
-        with pytest.raises(GuideError, match="2 notebooks would become"):
+        with pytest.raises(GuideError, match="2 notebooks would be written to"):
             run([Notebook(one.path, "a"), Notebook(two.path, "a")], "debian-12")
 
     def test_a_result_over_its_source(self, tmp_path, write):
         notebook = write("debian-12/a")
         with pytest.raises(GuideError, match="would overwrite"):
-            run([Notebook(notebook.path, "a")], "debian-12", results=tmp_path / "notebooks")
+            run([Notebook(notebook.path, "a")], "debian-12", results_dir=tmp_path / "notebooks")
 
     def test_a_results_dir_that_is_a_file(self, tmp_path, write):
         (tmp_path / "results").touch()
@@ -237,12 +252,10 @@ class TestBeforeAnythingRuns:
 INTERRUPTED = """
 import sys
 sys.path.insert(0, {tests!r})
-import pathlib, test_guide_batch as here
-from labkit import session as opener
-from labkit.boards.local import LocalTransport
+import test_guide_batch as stubs
+from labkit import session
 from labkit.guide import run_guide
-opener._maker = lambda name: here.StandInBoard(
-    name, LocalTransport(), platform="debian-12", machine=here.StandIn())
+session.PROVIDERS = (stubs.provider({{"debian-12": stubs.StubMachine()}}),)
 sys.exit(run_guide(["a", "b"]))
 """
 
@@ -250,11 +263,11 @@ sys.exit(run_guide(["a", "b"]))
 @pytest.mark.parametrize("times", [1, 2])
 def test_ctrl_c_leaves_a_summary_and_no_kernel(tmp_path, write, eventually, times):
     write("00-start-here")
-    note = "import os, pathlib, time\npathlib.Path('pid').write_text(str(os.getpid()))"
+    write_pid = "import os, pathlib, time\npathlib.Path('pid').write_text(str(os.getpid()))"
     write(
         "a",
         "print('begun')",
-        f"{note}\ntry:\n    time.sleep(99)\nfinally:\n    open('undone', 'w')",
+        f"{write_pid}\ntry:\n    time.sleep(99)\nfinally:\n    open('undone', 'w')",
     )
     write("b")
     script = INTERRUPTED.format(tests=os.path.dirname(__file__))
@@ -280,9 +293,9 @@ def test_ctrl_c_leaves_a_summary_and_no_kernel(tmp_path, write, eventually, time
         assert (tmp_path / "notebooks/undone").exists(), "the cell could not clean up"
 
 
-def alive(process):
+def alive(pid):
     try:
-        os.kill(process, 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
         return False
     return True

@@ -1,4 +1,4 @@
-"""Which notebooks there are, and which one is meant."""
+"""Finding the guide's notebooks, and selecting them by name."""
 
 import pytest
 
@@ -41,7 +41,7 @@ def test_the_guide_is_found_from_below(guide, monkeypatch, below):
 
 
 @pytest.mark.parametrize(
-    ("typed", "meant"),
+    ("name", "expected"),
     [
         ("1.1", ["01-atomics/1.1-barriers"]),
         ("2.1", ["02-environment/2.1-boards"]),
@@ -54,38 +54,38 @@ def test_the_guide_is_found_from_below(guide, monkeypatch, below):
         ("notebooks/01-atomics", ["01-atomics/1.1-barriers", "01-atomics/1.2-counters"]),
     ],
 )
-def test_what_a_person_types(typed, meant):
-    assert names(resolve([typed])) == meant
+def test_what_a_person_types(name, expected):
+    assert names(resolve([name])) == expected
 
 
-def test_each_is_meant_once_in_the_order_typed():
+def test_each_notebook_is_selected_once_in_the_order_of_the_names():
     assert names(resolve(["2.1", "1", "2.1"])) == [NAMES[3], NAMES[1], NAMES[2]]
 
 
 def test_a_notebook_from_elsewhere_goes_by_its_files_name(tmp_path_factory):
-    path = tmp_path_factory.mktemp("elsewhere") / "mine.ipynb"
+    path = tmp_path_factory.mktemp("elsewhere") / "other.ipynb"
     path.write_text("{}")
-    assert names(resolve([str(path)])) == ["mine"]
+    assert names(resolve([str(path)])) == ["other"]
 
 
 @pytest.mark.parametrize(
-    ("typed", "near"),
+    ("name", "similar"),
     [("1.3", "1.1"), ("00-start-her", "00-start-here"), ("1.1-bariers", "1.1-barriers")],
 )
-def test_a_wrong_name_gets_near_ones(typed, near):
-    with pytest.raises(GuideError, match=f"no notebook '{typed}'; expected .*{near}"):
-        resolve([typed])
+def test_a_wrong_name_gets_similar_ones(name, similar):
+    with pytest.raises(GuideError, match=f"no notebook '{name}'; expected .*{similar}"):
+        resolve([name])
 
 
-@pytest.mark.parametrize("typed", ["", "zzzzzzzz", "9.9/../x"])
-def test_a_name_like_none_of_them_says_what_to_type(typed):
+@pytest.mark.parametrize("name", ["", "zzzzzzzz", "9.9/../x"])
+def test_a_name_like_none_of_them_says_what_to_type(name):
     with pytest.raises(GuideError, match=r"a section such as 2\.2"):
-        resolve([typed])
+        resolve([name])
 
 
-def test_another_kind_of_file_is_no_notebook(guide):
+def test_a_file_of_another_kind_is_not_a_notebook(guide):
     (guide / "notes.txt").write_text("")
-    with pytest.raises(GuideError, match=r"notes\.txt is no notebook"):
+    with pytest.raises(GuideError, match=r"notes\.txt is not a notebook"):
         resolve(["notes.txt"])
 
 

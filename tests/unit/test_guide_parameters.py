@@ -5,7 +5,7 @@ import pytest
 
 from labkit.errors import GuideError
 from labkit.guide import Notebook, parse, read_parameters
-from labkit.guide.parameters import fill
+from labkit.guide.parameters import bind
 
 CELL = """\
 platform = "debian-12"
@@ -49,12 +49,12 @@ def test_a_notebook_without_the_cell_has_none(tmp_path):
 
 
 def test_platform_and_board_come_first(notebook):
-    values = fill([notebook], "debian-12", "pi", {})
+    values = bind([notebook], "debian-12", "pi", {})
     assert values == {notebook: {"platform": "debian-12", "board_name": "pi"}}
 
 
 @pytest.mark.parametrize(
-    ("name", "given", "value"),
+    ("name", "text", "value"),
     [
         ("seconds", "2.5", 2.5),
         ("seconds", "2", 2.0),
@@ -67,14 +67,14 @@ def test_platform_and_board_come_first(notebook):
         ("here", "5", "5"),
     ],
 )
-def test_text_is_read_as_the_type_of_the_default(notebook, name, given, value):
-    values = fill([notebook], "debian-12", "", {name: given})[notebook]
+def test_text_is_read_as_the_type_of_the_default(notebook, name, text, value):
+    values = bind([notebook], "debian-12", "", {name: text})[notebook]
     assert values[name] == value
     assert type(values[name]) is type(value)
 
 
 @pytest.mark.parametrize(
-    ("name", "given"),
+    ("name", "value"),
     [
         ("rounds", "many"),
         ("rounds", "2.5"),
@@ -84,19 +84,19 @@ def test_text_is_read_as_the_type_of_the_default(notebook, name, given, value):
         ("seconds", "soon"),
     ],
 )
-def test_a_value_that_does_not_fit(notebook, name, given):
+def test_a_value_that_does_not_fit(notebook, name, value):
     with pytest.raises(GuideError, match=f"{name}=.* does not fit one; expected a value of type"):
-        fill([notebook], "debian-12", "", {name: given})
+        bind([notebook], "debian-12", "", {name: value})
 
 
 def test_an_unknown_parameter_names_the_known(notebook):
     with pytest.raises(GuideError, match=r"has a parameter 'secnds'.*seconds"):
-        fill([notebook], "debian-12", "", {"secnds": "5"})
+        bind([notebook], "debian-12", "", {"secnds": "5"})
 
 
 def test_one_notebook_that_has_it_is_enough(tmp_path, notebook):
     other = write(tmp_path, "two", 'platform = ""')
-    values = fill([notebook, other], "debian-12", "", {"rounds": "1"})
+    values = bind([notebook, other], "debian-12", "", {"rounds": "1"})
     assert values[notebook]["rounds"] == 1
     assert values[other] == {"platform": "debian-12"}
 
@@ -104,18 +104,18 @@ def test_one_notebook_that_has_it_is_enough(tmp_path, notebook):
 @pytest.mark.parametrize("name", ["platform", "board_name"])
 def test_the_options_are_not_parameters(notebook, name):
     with pytest.raises(GuideError, match=r"Next: use --(platform|board)"):
-        fill([notebook], "debian-12", "", {name: "x"})
+        bind([notebook], "debian-12", "", {name: "x"})
 
 
 def test_a_notebook_that_would_ignore_the_platform(tmp_path):
     with pytest.raises(GuideError, match="no parameter 'platform'"):
-        fill([write(tmp_path, "bare", "x = 1")], "debian-12", "", {})
+        bind([write(tmp_path, "bare", "x = 1")], "debian-12", "", {})
 
 
 def test_a_notebook_that_would_ignore_the_board(tmp_path):
     other = write(tmp_path, "two", 'platform = ""')
     with pytest.raises(GuideError, match="no parameter 'board_name'"):
-        fill([other], "debian-12", "pi", {})
+        bind([other], "debian-12", "pi", {})
 
 
 def test_a_parameters_cell_that_is_not_python(tmp_path):
@@ -136,11 +136,11 @@ def test_a_file_that_is_not_there(tmp_path):
         read_parameters(tmp_path / "none.ipynb")
 
 
-def test_typed_parameters():
+def test_parameters_from_the_command_line():
     assert parse(["a=1", "b=x=y", "c="]) == {"a": "1", "b": "x=y", "c": ""}
 
 
-@pytest.mark.parametrize("word", ["a", "=1", "a b=1", ""])
-def test_typed_nonsense(word):
+@pytest.mark.parametrize("argument", ["a", "=1", "a b=1", ""])
+def test_an_argument_that_is_not_a_parameter(argument):
     with pytest.raises(GuideError, match="expected NAME=VALUE"):
-        parse([word])
+        parse([argument])

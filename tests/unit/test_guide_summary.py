@@ -1,11 +1,8 @@
-"""The table of a run, on the terminal and in files."""
-
-import csv
+"""The summary of a run: the table on the terminal, and the progress."""
 
 import pytest
 
-from labkit.errors import GuideError
-from labkit.guide import Progress, Row, Summary, shown
+from labkit.guide import Progress, Row, Summary, progress_display
 
 PASSED = Row("00-start-here", "passed", 9, 4.25, {"holds": 2, "fails": 1})
 FAILED = Row("01/1.1-barriers", "failed", 4, 1.0, {}, "In [4] ValueError: a | b")
@@ -30,38 +27,6 @@ def summary(directory, *rows):
 )
 def test_exit_code(tmp_path, rows, code):
     assert summary(tmp_path, *rows).exit_code == code
-
-
-def test_the_markdown_says_what_it_ran_on(tmp_path):
-    (tmp_path / "00-start-here.ipynb").touch()
-    summary(tmp_path, PASSED, FAILED, SKIPPED).write()
-    text = (tmp_path / "summary.md").read_text()
-    assert "debian-12 on pi, emulated: shape, not speed; kernel 6.1.0; labkit 0.1.0" in text
-    assert "1 passed, 1 failed, 1 skipped in 5 s" in text
-    start = "| [00-start-here](<00-start-here.ipynb>) | ✓ passed | 9 | 4.2 |"
-    assert f"{start} 2 holds, 1 fails |  |" in text
-    assert "In [4] ValueError: a \\| b |" in text
-    assert "[01/1.1-barriers]" not in text, "a link to a file that is not there"
-
-
-def test_the_csv_has_a_line_a_notebook_and_says_emulated_in_each(tmp_path):
-    summary(tmp_path, PASSED, FAILED).write()
-    with (tmp_path / "summary.csv").open() as file:
-        first, second = csv.DictReader(file)
-    assert (first["notebook"], first["outcome"], first["holds"]) == (PASSED.notebook, "passed", "2")
-    assert first["not testable here"] == "0"
-    assert second["message"] == FAILED.message
-    assert {first["emulated"], second["emulated"]} == {"True"}
-
-
-def test_no_half_file_is_left(tmp_path):
-    summary(tmp_path, PASSED).write()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["summary.csv", "summary.md"]
-
-
-def test_a_dir_that_is_gone(tmp_path):
-    with pytest.raises(GuideError, match=r"summary.md cannot be written.*--results"):
-        summary(tmp_path / "gone", PASSED).write()
 
 
 def test_the_table_ends_with_the_next_step(tmp_path, monkeypatch, capsys):
@@ -97,8 +62,8 @@ def test_the_table_of_the_whole_guide_fits_on_a_terminal(tmp_path, capsys, monke
 def test_all_verdicts_of_a_run_are_added_up(tmp_path):
     other = Row("2.2", "passed", 3, 1, {"not testable here": 1, "holds": 4})
     both = summary(tmp_path, PASSED, other)
-    assert both.judged == "8 verdicts: ✓ holds 6, ✗ fails 1, ? not testable here 1"
-    assert summary(tmp_path, FAILED).judged == ""
+    assert both.verdict_summary == "8 verdicts: ✓ holds 6, ✗ fails 1, ? not testable here 1"
+    assert summary(tmp_path, FAILED).verdict_summary == ""
 
 
 def test_all_passed_leads_to_the_summary(tmp_path, monkeypatch):
@@ -107,10 +72,10 @@ def test_all_passed_leads_to_the_summary(tmp_path, monkeypatch):
 
 
 def test_progress_in_plain_lines(capsys):
-    with shown() as report:
-        report(Progress("1.1", 1, 2))
-        report(Progress("1.1", 1, 2, 1, 9))
-        report(Progress("1.1", 1, 2, row=FAILED))
+    with progress_display() as on_progress:
+        on_progress(Progress("1.1", 1, 2))
+        on_progress(Progress("1.1", 1, 2, 1, 9))
+        on_progress(Progress("1.1", 1, 2, row=FAILED))
     assert capsys.readouterr().err.splitlines() == [
         "[1/2] 1.1: preparing the board",
         "[1/2] ✗ failed 01/1.1-barriers: 4 cells, 1.0 s; In [4] ValueError: a | b",
@@ -118,17 +83,17 @@ def test_progress_in_plain_lines(capsys):
 
 
 def test_a_slow_notebook_says_where_it_is(capsys, monkeypatch):
-    monkeypatch.setattr("labkit.guide.progress.BETWEEN_LINES", 0.0)
-    with shown() as report:
-        report(Progress("1.1", 1, 2))
-        report(Progress("1.1", 1, 2, 3, 9))
+    monkeypatch.setattr("labkit.guide.progress.LINE_INTERVAL", 0.0)
+    with progress_display() as on_progress:
+        on_progress(Progress("1.1", 1, 2))
+        on_progress(Progress("1.1", 1, 2, 3, 9))
     assert capsys.readouterr().err.splitlines()[1] == "[1/2] 1.1: cell 3 of 9, 0 s"
 
 
 def test_progress_on_a_terminal_shows_text_as_it_is(capsys, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    with shown() as report:
-        report(Progress("1.1", 1, 2))
-        report(Progress("1.1", 1, 2, 1, 9))
-        report(Progress("1.1", 1, 2, row=FAILED))
+    with progress_display() as on_progress:
+        on_progress(Progress("1.1", 1, 2))
+        on_progress(Progress("1.1", 1, 2, 1, 9))
+        on_progress(Progress("1.1", 1, 2, row=FAILED))
     assert str(FAILED) in capsys.readouterr().err

@@ -1,5 +1,7 @@
 """What holds between the parts: the error tree, the packages, the versions."""
 
+import ast
+import importlib
 import re
 import subprocess
 import sys
@@ -11,7 +13,7 @@ import pytest
 import labkit
 from labkit import errors
 from labkit.golang.analysis.disassembly import OBJDUMP
-from labkit.virtual import tools as programs
+from labkit.virtual import tools
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,9 +33,7 @@ def test_an_error_is_one_line_of_what_was_found_what_was_expected_and_what_to_ty
 
 def test_every_program_labkit_calls_comes_with_a_package_that_setup_installs():
     listed = (ROOT / "binder/apt.txt").read_text().split()
-    needed = {
-        program.package for program in (*programs.RUN, *programs.FIRMWARE, *programs.BUILD, OBJDUMP)
-    }
+    needed = {tool.package for tool in (*tools.RUN, *tools.FIRMWARE, *tools.BUILD, OBJDUMP)}
     assert needed <= set(listed)
     assert listed == sorted(listed)
 
@@ -57,11 +57,43 @@ def test_importing_labkit_does_not_import(slow):
     assert subprocess.run([sys.executable, "-c", line], check=False).returncode == 0
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "labkit").rglob("*.py")), ids=lambda p: p.name)
-def test_a_public_name_that_a_module_promises_is_there(path):
-    tree = path.read_text()
-    if "__all__" not in tree:
-        pytest.skip("promises nothing")
-    module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-    names = __import__(module, fromlist=["__all__"])
-    assert [name for name in names.__all__ if not hasattr(names, name)] == []
+def _module(path):
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {_module(path): path for path in sorted((ROOT / "labkit").rglob("*.py"))}
+TREES = {name: ast.parse(path.read_text()) for name, path in MODULES.items()}
+
+
+def _exported(name):
+    return getattr(importlib.import_module(name), "__all__", None)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_name_in_all_exists(name):
+    module = importlib.import_module(name)
+    assert [export for export in _exported(name) or () if not hasattr(module, export)] == []
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_public_function_or_class_is_in_all(name):
+    definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    public = {
+        node.name
+        for node in TREES[name].body
+        if isinstance(node, definitions) and not node.name.startswith("_")
+    }
+    assert public - set(_exported(name) or ()) == set()
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_what_is_imported_from_another_module_is_in_its_all(name):
+    hidden = [
+        f"{node.module}.{alias.name}"
+        for node in ast.walk(TREES[name])
+        if isinstance(node, ast.ImportFrom) and node.module in MODULES
+        for alias in node.names
+        if f"{node.module}.{alias.name}" not in MODULES
+        and alias.name not in (_exported(node.module) or ())
+    ]
+    assert hidden == []

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -178,15 +179,16 @@ class WithConfig(LocalTransport):
 
     trips = 0
 
-    def run(self, command, *, timeout, stdin=b"", on_output=None):
+    def run(self, request, *, on_output=None):
         self.trips += 1
+        command = request.command
         for path, instead in (
             ("/boot/config-$release", str(EXCERPT)),
             ("/proc/config.gz", "/nowhere"),
             ("modprobe", "false"),
         ):
             command = command.replace(path, instead)
-        return super().run(command, timeout=timeout, stdin=stdin)
+        return super().run(replace(request, command=command), on_output=on_output)
 
 
 @pytest.fixture

@@ -40,17 +40,19 @@ class Elsewhere(LocalTransport):
     """
 
     def __init__(self, root: Path) -> None:
+        super().__init__()
         self.root = root
         self.trips = 0
         for directory in ("bin", "proc", "boot"):
             (root / directory).mkdir()
 
-    def run(self, command, *, timeout, stdin=b"", on_output=None):
+    def run(self, request, *, on_output=None):
         self.trips += 1
+        command = request.command
         for path in ("/proc/config.gz", "/boot/config-", "/usr/lib/modules/"):
             command = command.replace(path, f"{self.root}{path}")
         command = f"PATH={self.root}/bin:$PATH; {command}"
-        return super().run(command, timeout=timeout, stdin=stdin)
+        return super().run(replace(request, command=command), on_output=on_output)
 
     def program(self, name: str, body: str) -> None:
         path = self.root / "bin" / name

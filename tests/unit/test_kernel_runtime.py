@@ -11,9 +11,9 @@ from labkit.kernel.runtime import is_runtime_key, parse_runtime
 class Counting(LocalTransport):
     trips = 0
 
-    def run(self, command, *, timeout, stdin=b"", on_output=None):
+    def run(self, request, *, on_output=None):
         self.trips += 1
-        return super().run(command, timeout=timeout, stdin=stdin)
+        return super().run(request, on_output=on_output)
 
 
 def test_this_machine_answers_in_one_trip():

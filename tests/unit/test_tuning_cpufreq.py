@@ -8,7 +8,7 @@ from labkit.errors import TuningError
 from labkit.tuning import Governor, Limits, Tunable, cpufreq, policies
 
 
-def policy(name, cpus, top, governor="schedutil"):
+def policy_lines(name, cpus, top, governor="schedutil"):
     files = {
         "affected_cpus": cpus,
         "scaling_driver": "cpufreq-dt",
@@ -27,9 +27,9 @@ def policy(name, cpus, top, governor="schedutil"):
 
 
 LINES = [
-    *policy("policy10", "10 11", 2400000),
-    *policy("policy4", "4 5", 2208000),
-    *policy("policy0", "0 1 2 3", 1800000),
+    *policy_lines("policy10", "10 11", 2400000),
+    *policy_lines("policy4", "4 5", 2208000),
+    *policy_lines("policy0", "0 1 2 3", 1800000),
     "policy12/related_cpus:12 13",  # offline: it says no more than that
     "../cpu0/cpu_capacity:530",
     "../cpu4/cpu_capacity:1024",
@@ -45,12 +45,12 @@ def board():
 
 
 def test_policies_come_in_their_order_with_the_strength_of_their_processors(board):
-    there = policies(board)
-    assert [each.name for each in there] == ["policy0", "policy4", "policy10"]
-    assert [each.capacity for each in there] == [530, 1024, None]
-    assert there[1].cpus == (4, 5)
-    assert there[1].available_khz == (600_000, 2_208_000)
-    assert there[1].tunables == {"policy4/schedutil/rate_limit_us": "2000"}
+    all_policies = policies(board)
+    assert [policy.name for policy in all_policies] == ["policy0", "policy4", "policy10"]
+    assert [policy.capacity for policy in all_policies] == [530, 1024, None]
+    assert all_policies[1].cpus == (4, 5)
+    assert all_policies[1].available_khz == (600_000, 2_208_000)
+    assert all_policies[1].tunables == {"policy4/schedutil/rate_limit_us": "2000"}
 
 
 def test_a_change_of_one_policy_writes_to_it_alone_and_its_way_back_covers_all(board):
@@ -65,8 +65,8 @@ def test_a_change_of_one_policy_writes_to_it_alone_and_its_way_back_covers_all(b
         for name in ("policy0", "policy4", "policy10"):
             assert f"put {name}/scaling_governor schedutil" in plan.undo
             assert f"put {name}/schedutil/rate_limit_us 2000" in plan.undo
-        assert plan.subject == "cpufreq"
-        assert change.wanted().keys() == set(change.read())
+        assert plan.resource == "cpufreq"
+        assert change.desired().keys() == set(change.current())
 
 
 def test_both_limits_go_up_before_they_go_down(board):
@@ -76,11 +76,11 @@ def test_both_limits_go_up_before_they_go_down(board):
 
 
 @pytest.mark.parametrize(
-    ("khz", "said"),
+    ("khz", "message"),
     [(2, "looks like GHz; expected kHz: 2000000"), (2.4e6, "whole kHz"), ("fast", "whole kHz")],
 )
-def test_a_clock_that_is_no_whole_number_of_khz_is_refused(khz, said):
-    with pytest.raises(TuningError, match=said):
+def test_a_clock_that_is_no_whole_number_of_khz_is_refused(khz, message):
+    with pytest.raises(TuningError, match=message):
         Limits(None, max_khz=khz)
 
 
@@ -88,4 +88,4 @@ def test_a_board_without_clocks_has_no_policies():
     nothing = SimpleNamespace(name="x", run=lambda *args, **more: SimpleNamespace(lines=[]))
     assert policies(nothing) == []
     with pytest.raises(TuningError, match=f"expected {cpufreq.ROOT}/policy0"):
-        cpufreq.require(nothing)
+        cpufreq.require_policies(nothing)

@@ -9,15 +9,15 @@ from labkit.tuning import InstalledUnit, Unit
 def test_a_unit_file_has_the_settings_in_systemds_own_names():
     unit = Unit(
         ["/bin/true"],
-        cpus=[2, 3],
+        cpu_affinity=[2, 3],
         allowed_cpus=[3],
         memory_max="128M",
         memory_high=1 << 26,
         memory_swap_max=0,
-        quota=150,
-        policy="fifo",
-        priority=80,
-        environment={"GOMEMLIMIT": "112MiB"},
+        cpu_quota=150,
+        sched_policy="fifo",
+        sched_priority=80,
+        env={"GOMEMLIMIT": "112MiB"},
     )
     assert unit.text().splitlines()[4:] == [
         "ExecStart=/bin/true",
@@ -35,26 +35,26 @@ def test_a_unit_file_has_the_settings_in_systemds_own_names():
 
 
 def test_a_word_with_spaces_quotes_or_systemds_own_signs_is_quoted():
-    text = Unit(["/bin/echo", 'a "b"', "100%", "$HOME"], environment={"A": "1 %h $B"}).text()
+    text = Unit(["/bin/echo", 'a "b"', "100%", "$HOME"], env={"A": "1 %h $B"}).text()
     assert 'ExecStart=/bin/echo "a \\"b\\"" "100%%" "$$HOME"' in text
     assert 'Environment="A=1 %%h $B"' in text
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         ({"memory_max": -1}, "memory_max='-1'"),
-        ({"cpus": "2-3"}, "'2' is no processor"),
-        ({"allowed_cpus": [-1]}, "-1 is no processor"),
-        ({"policy": "rr", "priority": 0}, "priority=0"),
-        ({"policy": "fifo", "priority": 100}, "priority=100"),
-        ({"priority": 0}, "policy='' with priority=0"),
+        ({"cpu_affinity": "2-3"}, "'2' is not a processor"),
+        ({"allowed_cpus": [-1]}, "-1 is not a processor"),
+        ({"sched_policy": "rr", "sched_priority": 0}, "sched_priority=0"),
+        ({"sched_policy": "fifo", "sched_priority": 100}, "sched_priority=100"),
+        ({"sched_priority": 0}, "sched_policy='' with sched_priority=0"),
     ],
 )
-def test_a_number_that_is_none_of_systemds_is_refused(settings, said):
+def test_a_number_that_is_none_of_systemds_is_refused(settings, message):
     with pytest.raises(TuningError) as refused:
         Unit(["/bin/true"], **settings)
-    assert said in str(refused.value)
+    assert message in str(refused.value)
     assert refused.value.expected
 
 

@@ -1,1 +1,1 @@
-"""A board over SSH: where it is, the connection, and commands on it."""
+"""A board over SSH: its address, the connection, and commands on it."""

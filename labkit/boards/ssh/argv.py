@@ -11,27 +11,31 @@ __all__ = ["openssh_argv"]
 
 
 def openssh_argv(target: SshTarget) -> list[str]:
-    """The words of an ``ssh`` command (OpenSSH 8.5 or newer) that checks the same host keys."""
-    words = ["ssh", "-p", str(target.port)]
+    """The arguments of an ``ssh`` command (OpenSSH 8.5 or newer) that checks the same host keys.
+
+    >>> openssh_argv(SshTarget("pi", "10.0.0.7", user="pi"))[-1]
+    'pi@10.0.0.7'
+    """
+    argv = ["ssh", "-p", str(target.port)]
     for key in target.keys:
-        words += ["-i", str(key)]
+        argv += ["-i", str(key)]
     if target.host_key:
-        kind, text = target.host_key.split()[:2]
-        words += ["-o", f"KnownHostsCommand=/bin/echo %H {kind} {text}"]
-        words += ["-o", "UserKnownHostsFile=none", "-o", "GlobalKnownHostsFile=none"]
-        words += ["-o", "IdentitiesOnly=yes"]
+        key_type, key_text = target.host_key.split()[:2]
+        argv += ["-o", f"KnownHostsCommand=/bin/echo %H {key_type} {key_text}"]
+        argv += ["-o", "UserKnownHostsFile=none", "-o", "GlobalKnownHostsFile=none"]
+        argv += ["-o", "IdentitiesOnly=yes"]
     else:
         files = " ".join(f'"{file}"' for file in hostkeys.known_hosts_files())
-        words += ["-o", f"UserKnownHostsFile={files}"]
-    road = _open_socket(target)
-    if road:
-        words += ["-o", f"ProxyCommand={road}"]
-    return [*words, "-o", "StrictHostKeyChecking=yes", f"{target.user}@{target.host}"]
+        argv += ["-o", f"UserKnownHostsFile={files}"]
+    proxy_command = _proxy_command(target)
+    if proxy_command:
+        argv += ["-o", f"ProxyCommand={proxy_command}"]
+    return [*argv, "-o", "StrictHostKeyChecking=yes", f"{target.user}@{target.host}"]
 
 
-def _open_socket(target: SshTarget) -> str:
-    """What ssh runs its connection over; a ``%`` of ours is no placeholder of its."""
+def _proxy_command(target: SshTarget) -> str:
+    """The value of ssh's ProxyCommand. Each ``%`` is doubled: it is not one of ssh's tokens."""
     if not target.jump:
         return target.proxy_command.replace("%", "%%")
-    *before, place = (word.replace("%", "%%") for word in openssh_argv(target.jump))
-    return f"{shlex.join(before)} -W %h:%p {shlex.quote(place)}"
+    *argv, login = (arg.replace("%", "%%") for arg in openssh_argv(target.jump))
+    return f"{shlex.join(argv)} -W %h:%p {shlex.quote(login)}"

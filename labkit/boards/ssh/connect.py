@@ -1,4 +1,4 @@
-"""Logging in: from a target to a connection that is open, its host key checked."""
+"""Logging in: from a target to an open connection, its host key checked."""
 
 from __future__ import annotations
 
@@ -19,19 +19,21 @@ from labkit.errors import (
     HostKeyUnknown,
 )
 
-# What goes wrong on the way becomes one of our errors; paramiko's own thread need not print it.
+# Each failure becomes one of labkit's errors; paramiko's own thread need not log it as well.
 logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
 
 __all__ = ["connect", "fetch_host_key"]
 
 CONNECT_TIMEOUT = 15.0
-"""Seconds for the TCP connection, for the banner, and for the login, each."""
+"""Seconds for each of three steps: the TCP connection, the server's banner, and the login."""
 
 KEEPALIVE = 15
-"""Seconds between signs of life, so that a router does not forget a quiet link."""
+"""Seconds between keepalive messages, so that a router does not drop an idle connection."""
 
 TCP_USER_TIMEOUT_MS = 30_000
-"""Milliseconds that sent data may stay unanswered before the kernel gives the link up."""
+"""Milliseconds that sent data may remain unacknowledged before the kernel closes the connection."""
+
+_Socket: TypeAlias = paramiko.Channel | paramiko.ProxyCommand | socket.socket
 
 
 def connect(target: SshTarget) -> paramiko.SSHClient:
@@ -42,7 +44,7 @@ def connect(target: SshTarget) -> paramiko.SSHClient:
     """
     client = _Client()
     try:
-        _connect(client, target)
+        _log_in(client, target)
     except BaseException:
         client.close()
         raise
@@ -50,50 +52,50 @@ def connect(target: SshTarget) -> paramiko.SSHClient:
 
 
 def fetch_host_key(target: SshTarget) -> paramiko.PKey:
-    """The host key a board shows, asked without trusting it. Raises :class:`BoardUnreachable`."""
-    through, road = _open_socket(target)
-    link = paramiko.Transport(road)
+    """The host key that a board sends, without trusting it. Raises :class:`BoardUnreachable`."""
+    jump_client, sock = _open_socket(target)
+    transport = paramiko.Transport(sock)
     try:
-        link.start_client(timeout=CONNECT_TIMEOUT)
-        return link.get_remote_server_key()
-    except (OSError, EOFError, paramiko.SSHException) as trouble:
-        raise _unreachable(target, trouble) from trouble
+        transport.start_client(timeout=CONNECT_TIMEOUT)
+        return transport.get_remote_server_key()
+    except (OSError, EOFError, paramiko.SSHException) as error:
+        raise _unreachable(target, error) from error
     finally:
-        link.close()
-        if through:
-            through.close()
+        transport.close()
+        if jump_client:
+            jump_client.close()
 
 
 class _Client(paramiko.SSHClient):
-    """A connection that closes with it what it runs over."""
+    """A client that also closes the socket and the connection it runs over."""
 
-    road: _Road | None = None
-    through: paramiko.SSHClient | None = None
+    sock: _Socket | None = None
+    jump_client: paramiko.SSHClient | None = None
 
     def close(self) -> None:
         super().close()
-        for below in (self.road, self.through):
-            if below:
-                below.close()
+        for lower in (self.sock, self.jump_client):
+            if lower:
+                lower.close()
 
 
 class _ProxyCommand(paramiko.ProxyCommand):
-    """paramiko's, with its process waited for and its pipes closed."""
+    """paramiko's, but it also waits for its process and closes its pipes."""
 
     def close(self) -> None:
         with self.process as process:
             process.kill()
 
 
-def _connect(client: _Client, target: SshTarget) -> None:
+def _log_in(client: _Client, target: SshTarget) -> None:
     _set_host_keys(client, target)
-    client.through, client.road = _open_socket(target)
+    client.jump_client, client.sock = _open_socket(target)
     try:
         client.connect(
             target.host,
             target.port,
             target.user,
-            sock=client.road,
+            sock=client.sock,
             key_filename=[str(key) for key in target.keys],  # type: ignore[arg-type]
             allow_agent=not target.host_key,
             look_for_keys=not target.keys,
@@ -101,38 +103,45 @@ def _connect(client: _Client, target: SshTarget) -> None:
             banner_timeout=CONNECT_TIMEOUT,
             auth_timeout=CONNECT_TIMEOUT,
         )
-    except paramiko.BadHostKeyException as changed:
-        raise _key_changed(target, changed) from None
-    except (OSError, EOFError, ValueError, paramiko.SSHException) as trouble:
-        link = client.get_transport()
-        there = link is not None and link.is_active()
-        if there and not link.initial_kex_done:  # type: ignore[union-attr]
-            raise _unreachable(target, TimeoutError()) from trouble
-        if there or isinstance(trouble, paramiko.AuthenticationException):
-            raise AuthenticationFailed(
-                f"{target} takes none of the keys offered",
-                expected="one of its authorized_keys",
-                hint=f"ssh-copy-id -p {target.port} {target.user}@{target.host}",
-            ) from trouble
-        raise _unreachable(target, trouble) from trouble
-    link = client.get_transport()
-    assert link is not None
-    link.set_keepalive(KEEPALIVE)
+    except paramiko.BadHostKeyException as mismatch:
+        raise _key_changed(target, mismatch) from None
+    except (OSError, EOFError, ValueError, paramiko.SSHException) as error:
+        raise _login_error(client.get_transport(), target, error) from error
+    transport = client.get_transport()
+    assert transport is not None
+    transport.set_keepalive(KEEPALIVE)
+
+
+def _login_error(
+    transport: paramiko.Transport | None, target: SshTarget, error: Exception
+) -> BoardUnreachable | AuthenticationFailed:
+    active = transport is not None and transport.is_active()
+    if active and not transport.initial_kex_done:  # type: ignore[union-attr]
+        return _unreachable(target, TimeoutError())
+    if active or isinstance(error, paramiko.AuthenticationException):
+        return AuthenticationFailed(
+            f"{target} accepts none of the keys offered",
+            expected="one of its authorized_keys",
+            hint=f"ssh-copy-id -p {target.port} {target.user}@{target.host}",
+        )
+    return _unreachable(target, error)
 
 
 def _set_host_keys(client: paramiko.SSHClient, target: SshTarget) -> None:
     if target.host_key:
-        kind, text = target.host_key.split()[:2]
-        right = {kind: paramiko.PKey.from_type_string(kind, base64.b64decode(text))}
+        key_type, key_text = target.host_key.split()[:2]
+        key = paramiko.PKey.from_type_string(key_type, base64.b64decode(key_text))
+        trusted_keys = {key_type: key}
     else:
-        right = hostkeys.trusted(target.host, target.port)
-    if right:
-        client.get_host_keys()[hostkeys.known_hosts_name(target.host, target.port)] = right
+        trusted_keys = hostkeys.lookup(target.host, target.port)
+    if trusted_keys:
+        name = hostkeys.known_hosts_name(target.host, target.port)
+        client.get_host_keys()[name] = trusted_keys
     client.set_missing_host_key_policy(_RejectUnknown(target))
 
 
 class _RejectUnknown(paramiko.MissingHostKeyPolicy):
-    """An unknown key is the user's to judge: show it, say how to trust it, go no further."""
+    """Refuse an unknown host key with an error that shows it and names the command to trust it."""
 
     def __init__(self, target: SshTarget) -> None:
         self.target = target
@@ -141,61 +150,61 @@ class _RejectUnknown(paramiko.MissingHostKeyPolicy):
         self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey
     ) -> None:
         raise HostKeyUnknown(
-            f"first contact with {self.target}, which shows {hostkeys.fingerprint(key)}",
+            f"first contact with {self.target}, whose host key is {hostkeys.fingerprint(key)}",
             expected="a key you have seen on the board itself",
             hint=f"labkit board trust {self.target.name}",
         )
 
 
-def _key_changed(target: SshTarget, changed: paramiko.BadHostKeyException) -> HostKeyChanged:
+def _key_changed(target: SshTarget, mismatch: paramiko.BadHostKeyException) -> HostKeyChanged:
     return HostKeyChanged(
-        f"{target} shows {hostkeys.fingerprint(changed.key)}",
-        expected=f"{hostkeys.fingerprint(changed.expected_key)}, as before; "
-        "either the board was installed anew or somebody stands between",
+        f"the host key of {target} is {hostkeys.fingerprint(mismatch.key)}",
+        expected=f"{hostkeys.fingerprint(mismatch.expected_key)}, as before; "
+        "either the board was installed again or another machine answers at its address",
         hint=f"check on the board, then labkit board trust {target.name}",
     )
 
 
-def _unreachable(target: SshTarget, trouble: BaseException) -> BoardUnreachable:
-    if isinstance(trouble, TimeoutError):
-        why = f"no answer within {CONNECT_TIMEOUT:g} s"
-    elif isinstance(trouble, socket.gaierror):
-        why = "no such host"
-    elif isinstance(trouble, OSError):
-        why = (trouble.strerror or str(trouble)).lower()
+def _unreachable(target: SshTarget, error: BaseException) -> BoardUnreachable:
+    if isinstance(error, TimeoutError):
+        reason = f"no answer within {CONNECT_TIMEOUT:g} s"
+    elif isinstance(error, socket.gaierror):
+        reason = "no such host"
+    elif isinstance(error, OSError):
+        reason = (error.strerror or str(error)).lower()
     else:
-        why = str(trouble).rstrip(".") or "the link closed at once"
+        reason = str(error).rstrip(".") or "the connection was closed at once"
     return BoardUnreachable(
-        f"{target} cannot be reached: {why}",
+        f"{target} cannot be reached: {reason}",
         expected="an SSH server there",
         hint=f"ssh -p {target.port} {target.user}@{target.host}",
     )
 
 
-_Road: TypeAlias = paramiko.Channel | paramiko.ProxyCommand | socket.socket
+def _open_socket(target: SshTarget) -> tuple[paramiko.SSHClient | None, _Socket]:
+    """What the connection runs over: a channel of another connection, a command, or TCP.
 
-
-def _open_socket(target: SshTarget) -> tuple[paramiko.SSHClient | None, _Road]:
-    """What the connection runs over: another connection and its channel, a command, a socket."""
+    The first part is that other connection, if there is one.
+    """
     try:
         if target.jump:
-            return _through(connect(target.jump), target)
+            return _open_jump_channel(connect(target.jump), target)
         if target.proxy_command and target.proxy_command != "none":
             return None, _ProxyCommand(target.proxy_command)
-        return None, _socket(target.host, target.port)
-    except (OSError, EOFError, paramiko.SSHException) as trouble:
-        raise _unreachable(target, trouble) from trouble
+        return None, _open_tcp_socket(target.host, target.port)
+    except (OSError, EOFError, paramiko.SSHException) as error:
+        raise _unreachable(target, error) from error
 
 
-def _through(
+def _open_jump_channel(
     client: paramiko.SSHClient, target: SshTarget
 ) -> tuple[paramiko.SSHClient, paramiko.Channel]:
-    link = client.get_transport()
-    assert link is not None
-    place = (target.host, target.port)
+    transport = client.get_transport()
+    assert transport is not None
+    address = (target.host, target.port)
     try:
-        channel = link.open_channel(
-            "direct-tcpip", place, ("127.0.0.1", 0), timeout=CONNECT_TIMEOUT
+        channel = transport.open_channel(
+            "direct-tcpip", address, ("127.0.0.1", 0), timeout=CONNECT_TIMEOUT
         )
     except BaseException:
         client.close()
@@ -203,10 +212,10 @@ def _through(
     return client, channel
 
 
-def _socket(host: str, port: int) -> socket.socket:
-    road = socket.create_connection((host, port), timeout=CONNECT_TIMEOUT)
+def _open_tcp_socket(host: str, port: int) -> socket.socket:
+    sock = socket.create_connection((host, port), timeout=CONNECT_TIMEOUT)
     # Without this each small packet waits for the answer to the one before: 40 ms a command.
-    road.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    with suppress(OSError, AttributeError):  # Linux only; elsewhere the system's own patience
-        road.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, TCP_USER_TIMEOUT_MS)
-    return road
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with suppress(OSError, AttributeError):  # Linux only; elsewhere the system's own timeout
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, TCP_USER_TIMEOUT_MS)
+    return sock

@@ -1,4 +1,4 @@
-"""Host keys: which the user trusts, and what a board shows at first contact."""
+"""Host keys: which keys the user trusts, and how a key is shown at first contact."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from labkit.paths import config_dir
 if TYPE_CHECKING:
     import paramiko
 
-__all__ = ["fingerprint", "forget", "known_hosts_files", "known_hosts_name", "trust", "trusted"]
+__all__ = ["fingerprint", "known_hosts_files", "known_hosts_name", "lookup", "remove", "trust"]
 
 
 def known_hosts_files() -> tuple[Path, Path]:
@@ -23,7 +23,7 @@ def known_hosts_files() -> tuple[Path, Path]:
 
 
 def known_hosts_name(host: str, port: int) -> str:
-    """How OpenSSH writes an address in a known_hosts file.
+    """An address as OpenSSH writes it in a known_hosts file.
 
     >>> known_hosts_name("pi.local", 2222)
     '[pi.local]:2222'
@@ -32,22 +32,22 @@ def known_hosts_name(host: str, port: int) -> str:
 
 
 def fingerprint(key: paramiko.PKey) -> str:
-    """A key's fingerprint as ``ssh-keygen -lf`` prints it, its type before it."""
+    """A key's fingerprint as ``ssh-keygen -lf`` prints it, after its type."""
     digest = base64.b64encode(hashlib.sha256(key.asbytes()).digest()).decode().rstrip("=")
     return f"{key.get_name()} SHA256:{digest}"
 
 
-def trusted(host: str, port: int) -> dict[str, paramiko.PKey]:
-    """The keys trusted for an address, by kind; labkit's own word outweighs the user's file."""
+def lookup(host: str, port: int) -> dict[str, paramiko.PKey]:
+    """The trusted keys of an address by key type. labkit's file comes before the user's."""
     for file in known_hosts_files():
-        found = _load(file).lookup(known_hosts_name(host, port))
-        if found:
-            return dict(found)
+        keys = _load(file).lookup(known_hosts_name(host, port))
+        if keys:
+            return dict(keys)
     return {}
 
 
 def trust(host: str, port: int, key: paramiko.PKey) -> Path:
-    """Note a key as this address's own, in place of an earlier one; give the file it is in."""
+    """Write the key of an address into labkit's file, over an earlier one; return the file."""
     own, _ = known_hosts_files()
     keys = _load(own)
     address = known_hosts_name(host, port)
@@ -58,8 +58,8 @@ def trust(host: str, port: int, key: paramiko.PKey) -> Path:
     return own
 
 
-def forget(host: str, port: int) -> None:
-    """Forget labkit's own trust in an address; the user's file is not touched."""
+def remove(host: str, port: int) -> None:
+    """Remove the keys of an address from labkit's file. The user's file is not changed."""
     own, _ = known_hosts_files()
     keys = _load(own)
     address = known_hosts_name(host, port)
@@ -75,7 +75,7 @@ def _load(path: Path) -> paramiko.HostKeys:
     keys = paramiko.HostKeys()
     lines = path.read_text(errors="replace").splitlines() if path.is_file() else []
     for line in lines:
-        with suppress(InvalidHostKey, paramiko.SSHException, ValueError):  # ssh passes over it too
+        with suppress(InvalidHostKey, paramiko.SSHException, ValueError):  # ssh skips it too
             entry = HostKeyEntry.from_line(line)
             if entry and entry.key and entry.hostnames:
                 for name in entry.hostnames:
@@ -85,6 +85,6 @@ def _load(path: Path) -> paramiko.HostKeys:
 
 def _save(keys: paramiko.HostKeys, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_suffix(f".{os.getpid()}")
-    keys.save(str(half))
-    half.replace(path)
+    temporary = path.with_suffix(f".{os.getpid()}")
+    keys.save(str(temporary))
+    temporary.replace(path)

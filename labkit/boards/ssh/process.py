@@ -1,4 +1,4 @@
-"""One command on one SSH channel: output drained, input fed, until its end or its time."""
+"""One command on one SSH channel: its output read and its input written, until it ends."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from labkit.boards.transport import DRAIN_TIMEOUT, OutputCallback
 
 __all__ = ["CallbackError", "ChannelProcess"]
 
-_PIECE = 1 << 15
+_READ_SIZE = 1 << 20
+_WRITE_SIZE = 1 << 15
 
 
 class CallbackError(Exception):
-    """Whoever hears the output raised ``trouble``: an OSError of theirs is not the link's."""
+    """The output callback raised ``error``. Wrapped, so that it is not taken for the link's."""
 
-    def __init__(self, trouble: Exception) -> None:
-        self.trouble = trouble
+    def __init__(self, error: Exception) -> None:
+        self.error = error
 
 
 class ChannelProcess:
-    """Runs ``command`` on ``channel``; both output streams are drained in one loop.
+    """Runs ``command`` on ``channel`` and reads both output streams in one loop.
 
-    The shell is made to say its process id on the first line of stderr, so that a command
-    past its time can be ended on the far side: closing a channel does not do that. And it
-    is made to stay to the end, where some become the last program they start: paramiko
-    overlooks SSH's word on a death by signal, a shell turns it into a status.
+    The shell prints its process id on the first line of stderr, so that labkit can end a command
+    at its timeout: closing a channel does not do that. And the shell stays until the command
+    ends, where some shells would replace themselves by the last program. paramiko ignores SSH's
+    message about a death by signal; the shell turns it into an exit status.
     """
 
     def __init__(
@@ -39,112 +40,116 @@ class ChannelProcess:
         on_output: OutputCallback | None = None,
     ) -> None:
         self.status: int | None = None
-        self.process_id = ""
-        """The far shell's process id, which is its process group too; empty if unknown."""
+        self.pid = ""
+        """The shell's process id, which is also its process group; empty until it is known."""
         self._on_output = on_output
         self._channel = channel
         self._command = f"echo $$ >&2; {command}\nexit $?"
         self._stdin = memoryview(stdin)
-        self._input_open = True
-        self._introduced = False
-        self._out = bytearray()
-        self._err = bytearray()
+        self._stdin_open = True
+        self._pid_line_read = False
+        self._stdout = bytearray()
+        self._stderr = bytearray()
         channel.settimeout(0.0)
 
-    def begin(self) -> None:
-        """Have the far side start the command."""
+    def start(self) -> None:
+        """Start the command on the board."""
         self._channel.exec_command(self._command)
 
     @property
     def stdout(self) -> bytes:
-        """What came on standard output so far."""
-        return bytes(self._out)
+        """The standard output so far."""
+        return bytes(self._stdout)
 
     @property
     def stderr(self) -> bytes:
-        """What came on standard error so far, without the process id."""
-        return bytes(self._err)
+        """The standard error so far, without the process id."""
+        return bytes(self._stderr)
 
-    def listen(self, until: float) -> bool:
-        """Take and give until the command has ended (True) or the clock says ``until``.
+    def wait(self, deadline: float) -> bool:
+        """Read and write until the command has ended (True) or ``deadline`` has passed.
 
-        ``status`` stays ``None`` at True where the link ended before the command did.
+        ``deadline`` is a time of ``time.monotonic``. If the link ended before the command did,
+        the result is True and ``status`` stays ``None``.
         """
-        quiet = 0.0  # as waited for here: a stall of our own is not the board's silence
+        idle = 0.0  # seconds waited here without output: a pause of this process does not count
         while True:
             now = time.monotonic()
-            moved = self._take() or self._give()
+            moved = self._read() or self._feed()
             if moved:
-                quiet = 0.0
-            elif self._ended(quiet):
-                while self._take():  # what came between the last look and the end
+                idle = 0.0
+            elif self._ended(idle):
+                while self._read():  # what arrived between the last read and the end
                     pass
                 return True
-            if now >= until:
+            if now >= deadline:
                 return self.status is not None
             if not moved:
-                # Output and the end wake this; room for more input does not, so ask again.
-                pause = 0.02 if self._input_open else min(0.5, until - now)
-                waited, _, _ = select.select([self._channel], [], [], pause)
-                quiet += 0.0 if waited else pause
+                # Output and the end wake select; free space for input does not, so poll for it.
+                pause = 0.02 if self._stdin_open else min(0.5, deadline - now)
+                ready, _, _ = select.select([self._channel], [], [], pause)
+                idle += 0.0 if ready else pause
 
-    def introduced(self, until: float) -> str:
-        """The process id, waited for where the command has only just begun."""
-        while not self.process_id and not self._channel.closed and time.monotonic() < until:
-            if not self._take():
+    def wait_pid(self, deadline: float) -> str:
+        """The process id; waits for it if the command has only just started."""
+        while not self.pid and not self._channel.closed and time.monotonic() < deadline:
+            if not self._read():
                 select.select([self._channel], [], [], 0.02)
-        return self.process_id
+        return self.pid
 
-    def _ended(self, quiet: float) -> bool:
-        closed, whole = self._channel.closed, bool(self._channel.eof_received)
+    def _ended(self, idle: float) -> bool:
+        closed, complete = self._channel.closed, bool(self._channel.eof_received)
         if self._channel.status_event.is_set():
             status = self._channel.recv_exit_status()
             if status >= 0:
                 self.status = status
-            elif whole:  # an orderly end without a status: the shell itself died by a signal
+            elif complete:  # a regular end without a status: the shell itself died by a signal
                 self.status = 128
-        return closed or (self.status is not None and (whole or quiet > DRAIN_TIMEOUT))
+        return closed or (self.status is not None and (complete or idle > DRAIN_TIMEOUT))
 
-    def _take(self) -> bool:
-        out = self._channel.recv(1 << 20) if self._channel.recv_ready() else b""
-        err = self._channel.recv_stderr(1 << 20) if self._channel.recv_stderr_ready() else b""
-        moved = bool(out or err)
-        self._out += out
-        if self._introduced:
-            self._err += err
-        elif err:
-            err = self._introduction(err)
-        if self._on_output and (out or err):
-            self._tell(self._on_output, out, err)
+    def _read(self) -> bool:
+        stdout = self._channel.recv(_READ_SIZE) if self._channel.recv_ready() else b""
+        stderr = b""
+        if self._channel.recv_stderr_ready():
+            stderr = self._channel.recv_stderr(_READ_SIZE)
+        moved = bool(stdout or stderr)
+        self._stdout += stdout
+        if self._pid_line_read:
+            self._stderr += stderr
+        elif stderr:
+            stderr = self._read_pid(stderr)
+        if self._on_output and (stdout or stderr):
+            self._notify(self._on_output, stdout, stderr)
         return moved
 
-    def _tell(self, on_output: OutputCallback, out: bytes, err: bytes) -> None:
+    def _notify(self, on_output: OutputCallback, stdout: bytes, stderr: bytes) -> None:
         try:
-            on_output(out, err)
-        except Exception as trouble:
-            self._on_output = None  # not asked again while the command is being ended
-            raise CallbackError(trouble) from trouble
+            on_output(stdout, stderr)
+        except Exception as error:
+            self._on_output = None  # not called again while the command is being ended
+            raise CallbackError(error) from error
 
-    def _introduction(self, err: bytes) -> bytes:
-        """Take the process id off the head of stderr; give what stands behind it."""
-        self._err += err
-        first, end, rest = self._err.partition(b"\n")
-        if not end:
+    def _read_pid(self, stderr: bytes) -> bytes:
+        """Remove the process id from the head of stderr; return what follows it."""
+        self._stderr += stderr
+        first, newline, rest = self._stderr.partition(b"\n")
+        if not newline:
             return b""
-        self._introduced = True
+        self._pid_line_read = True
         if first.isdigit():
-            self.process_id = first.decode()
-            self._err = rest
-        return bytes(self._err)
+            self.pid = first.decode()
+            self._stderr = rest
+        return bytes(self._stderr)
 
-    def _give(self) -> bool:
-        if not self._input_open or not self._channel.send_ready():
+    def _feed(self) -> bool:
+        if not self._stdin_open or not self._channel.send_ready():
             return False
-        # A command may stop reading, or end, before it has taken all: that is its right.
+        # A command may stop reading, or end, before it has read all its input.
         with suppress(OSError):
             if self._stdin:
-                self._stdin = self._stdin[self._channel.send(self._stdin[:_PIECE].tobytes()) :]
+                sent = self._channel.send(self._stdin[:_WRITE_SIZE].tobytes())
+                self._stdin = self._stdin[sent:]
                 return True
             self._channel.shutdown_write()
-        self._input_open = False
+        self._stdin_open = False
         return False

@@ -1,4 +1,4 @@
-"""Where an SSH connection leads: what the user said, and what ~/.ssh/config adds."""
+"""The target of an SSH connection: the user's own settings, and those of ~/.ssh/config."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ __all__ = ["SshTarget", "resolve"]
 class SshTarget:
     """Everything one login needs.
 
-    ``name`` is what the user calls the board. ``keys`` are private key files (none: the
-    agent and the usual files in ~/.ssh). ``jump`` is the machine to go through first.
-    ``host_key`` pins the one public key that is right (``ssh-ed25519 AAAA...``), as labkit
-    does for the machines it makes.
+    ``name`` is the user's name for the board. ``keys`` are private key files; if there are
+    none, the agent and the usual files in ~/.ssh are tried. ``jump`` is the host to connect
+    through. ``host_key`` is the only public key to accept (``ssh-ed25519 AAAA...``); labkit
+    sets it for the machines it makes.
     """
 
     name: str
@@ -47,9 +47,10 @@ def resolve(
     key: Path | None = None,
     jump: str | None = None,
 ) -> SshTarget:
-    """A target from what the user said, the gaps filled from ~/.ssh/config as ssh does.
+    """A target from the arguments; what is ``None`` comes from ~/.ssh/config, as for ssh.
 
-    ``jump`` is one or more hosts as in ``ssh -J``: ``user@host:port,...``.
+    ``jump`` is one or more hosts as in ``ssh -J``: ``user@host:port,...``; an empty string
+    means none. Raises :class:`InventoryError` where a file is missing or unreadable.
     """
     if key and not key.is_file():
         raise InventoryError(
@@ -57,37 +58,37 @@ def resolve(
             expected="a private key",
             hint=f"labkit board add {name}, with the right key",
         )
-    said = _ssh_config(host)
-    files = [str(key)] if key else said.get("identityfile", [])
-    through = jump if jump is not None else said.get("proxyjump", "none")
+    config = _ssh_config(host)
+    files = [str(key)] if key else config.get("identityfile", [])
+    hosts = jump if jump is not None else config.get("proxyjump", "none")
     return SshTarget(
         name=name,
-        host=said.get("hostname", host),
-        port=port or int(said.get("port", 22)),
-        user=user or said.get("user") or getpass.getuser(),
+        host=config.get("hostname", host),
+        port=port or int(config.get("port", 22)),
+        user=user or config.get("user") or getpass.getuser(),
         keys=tuple(path for file in files if (path := Path(file).expanduser()).is_file()),
-        jump=None if through in ("none", "") else _resolve_jump(through),
-        proxy_command=said.get("proxycommand", ""),
+        jump=None if hosts in ("none", "") else _resolve_jump(hosts),
+        proxy_command=config.get("proxycommand", ""),
     )
 
 
 def _ssh_config(host: str) -> paramiko.SSHConfigDict:
-    """What ~/.ssh/config says of a host. Raises :class:`InventoryError` where it is unreadable."""
+    """The settings of a host in ~/.ssh/config. Raises :class:`InventoryError` if unreadable."""
     path = Path(os.environ.get("LABKIT_SSH_CONFIG", "~/.ssh/config")).expanduser()
     try:
-        known = paramiko.SSHConfig.from_path(str(path)) if path.is_file() else paramiko.SSHConfig()
-        return known.lookup(host)
-    except (OSError, ValueError, ImportError, paramiko.SSHException) as wrong:
+        config = paramiko.SSHConfig.from_path(str(path)) if path.is_file() else paramiko.SSHConfig()
+        return config.lookup(host)
+    except (OSError, ValueError, ImportError, paramiko.SSHException) as error:
         raise InventoryError(
-            f"{path} cannot be read: {wrong}", expected="a file ssh takes", hint=f"ssh -G {host}"
-        ) from wrong
+            f"{path} cannot be read: {error}", expected="a file ssh can read", hint=f"ssh -G {host}"
+        ) from error
 
 
-def _resolve_jump(through: str) -> SshTarget:
-    """The last of the machines to go through; each goes through the one before it."""
-    before, _, last = through.rpartition(",")
-    user, _, place = last.strip().rpartition("@")
-    host, _, port = place.partition(":")
+def _resolve_jump(hosts: str) -> SshTarget:
+    """The last of the hosts to connect through; each is reached through the one before it."""
+    before, _, last = hosts.rpartition(",")
+    user, _, address = last.strip().rpartition("@")
+    host, _, port = address.partition(":")
     return resolve(
         host, host, user=user or None, port=int(port) if port else None, jump=before or None
     )

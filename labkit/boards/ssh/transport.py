@@ -1,4 +1,4 @@
-"""A board over SSH: one connection, kept, and renewed once when it drops."""
+"""A board over SSH: one connection, which stays open and is made again when it drops."""
 
 from __future__ import annotations
 
@@ -11,23 +11,26 @@ from typing import TypeVar
 
 import paramiko
 
+from labkit.boards.shell import kill_group_script, shell_line
 from labkit.boards.ssh.argv import openssh_argv
 from labkit.boards.ssh.connect import connect
 from labkit.boards.ssh.process import CallbackError, ChannelProcess
 from labkit.boards.ssh.target import SshTarget
-from labkit.boards.transport import OutputCallback, RawResult, kill_group_script
-from labkit.errors import ConnectionLost, RemoteFileError
+from labkit.boards.sudo import Sudo
+from labkit.boards.transport import OutputCallback, RawResult, Request
+from labkit.errors import BoardError, ConnectionLost, RemoteFileError
 
 __all__ = ["SshTransport"]
 
 SFTP_TIMEOUT = 60.0
-"""Seconds a file transfer may stand still before the link counts as lost."""
+"""Seconds without progress after which a file transfer counts the link as lost."""
 
 CHANNEL_TIMEOUT = 15.0
 """Seconds a board may take to open one more channel."""
 
-# What paramiko raises when a link is gone, in whichever call notices.
-_DROPPED = (EOFError, TimeoutError, ConnectionError, paramiko.SSHException)
+# What paramiko raises when a link is gone. Which of these depends on the call that notices it:
+# writing to a closed channel, for one, is a plain OSError, "Socket is closed".
+_LINK_ERRORS = (OSError, EOFError, paramiko.SSHException, paramiko.SFTPError)
 
 _T = TypeVar("_T")
 
@@ -35,8 +38,9 @@ _T = TypeVar("_T")
 class SshTransport:
     """Commands and files over SSH. Connects at the first call, not before."""
 
-    def __init__(self, target: SshTarget) -> None:
+    def __init__(self, target: SshTarget, sudo: Sudo | None = None) -> None:
         self.target = target
+        self._sudo = sudo or Sudo()
         self._client: paramiko.SSHClient | None = None
         self._sftp: paramiko.SFTPClient | None = None
 
@@ -45,62 +49,59 @@ class SshTransport:
         """See :class:`~labkit.boards.transport.Transport`."""
         return str(self.target)
 
-    def run(
-        self,
-        command: str,
-        *,
-        timeout: float,
-        stdin: bytes = b"",
-        on_output: OutputCallback | None = None,
-    ) -> RawResult:
+    def run(self, request: Request, *, on_output: OutputCallback | None = None) -> RawResult:
         """See :class:`~labkit.boards.transport.Transport`."""
-        began = time.monotonic()
+        start = time.monotonic()
+        line, stdin = shell_line(request, self._sudo)
         channel = self._with_client(_open_session)
         try:
-            talk = ChannelProcess(channel, command, stdin, on_output)
-            in_time = self._listen(talk, began + timeout)
+            process = ChannelProcess(channel, line, stdin, on_output)
+            in_time = self._wait(process, start + request.timeout)
         except CallbackError as raised:
-            raise raised.trouble from raised.trouble.__cause__
-        except (OSError, *_DROPPED) as dropped:
-            raise self._lost() from dropped
+            raise raised.error from raised.error.__cause__
+        except _LINK_ERRORS as error:
+            raise self._lost() from error
         finally:
             channel.close()
-        if in_time and talk.status is None:
+        if in_time and process.status is None:
             raise self._lost()
-        status = talk.status if in_time else None
-        return RawResult(status, talk.stdout, talk.stderr, time.monotonic() - began)
+        status = process.status if in_time else None
+        result = RawResult(status, process.stdout, process.stderr, time.monotonic() - start)
+        if request.root:
+            self._sudo.raise_for_refusal(result, self.target.name)
+        return result
 
     def put(self, local: Path, remote: str, *, mode: int) -> None:
         """See :class:`~labkit.boards.transport.Transport`."""
-        half = f"{remote}.part"
+        part_path = f"{remote}.part"
 
         def send(sftp: paramiko.SFTPClient) -> None:
             try:
-                sftp.put(str(local), half)
-                sftp.chmod(half, mode)
-                sftp.posix_rename(half, remote)
+                sftp.put(str(local), part_path)
+                sftp.chmod(part_path, mode)
+                sftp.posix_rename(part_path, remote)
             except BaseException:
-                with suppress(OSError, *_DROPPED):
-                    sftp.remove(half)
+                with suppress(*_LINK_ERRORS):
+                    sftp.remove(part_path)
                 raise
 
         self._transfer(send, f"{local} cannot be copied to {remote} on {self.address}")
 
     def get(self, remote: str, local: Path) -> None:
         """See :class:`~labkit.boards.transport.Transport`."""
-        half = local.with_name(local.name + ".part")
+        part_path = local.with_name(local.name + ".part")
 
         def fetch(sftp: paramiko.SFTPClient) -> None:
             try:
-                sftp.get(remote, str(half))
-                half.chmod(stat.S_IMODE(sftp.stat(remote).st_mode or 0o644))
-                half.replace(local)
+                sftp.get(remote, str(part_path))
+                part_path.chmod(stat.S_IMODE(sftp.stat(remote).st_mode or 0o644))
+                part_path.replace(local)
             finally:
-                half.unlink(missing_ok=True)
+                part_path.unlink(missing_ok=True)
 
         self._transfer(fetch, f"{remote} on {self.address} cannot be copied to {local}")
 
-    def shell(self) -> list[str]:
+    def shell_argv(self) -> list[str]:
         """See :class:`~labkit.boards.transport.Transport`."""
         return openssh_argv(self.target)
 
@@ -110,80 +111,91 @@ class SshTransport:
         if client:
             client.close()
 
-    def _listen(self, talk: ChannelProcess, until: float) -> bool:
-        """Whether the command ended by itself in time; where not, it has been ended."""
+    def _wait(self, process: ChannelProcess, deadline: float) -> bool:
+        """Whether the command ended by itself before the deadline; if not, it has been ended."""
         try:
-            talk.begin()
-            if talk.listen(until):
+            process.start()
+            if process.wait(deadline):
                 return True
-        except (OSError, *_DROPPED):
+        except _LINK_ERRORS:
             raise
-        except BaseException:  # Ctrl-C, or whoever hears the output has had enough of it
-            self._end(talk)
+        except BaseException:  # Ctrl-C, or an exception of on_output
+            with suppress(BoardError, *_LINK_ERRORS):  # a lost link must not hide the first cause
+                self._end(process)
             raise
-        self._end(talk)
-        talk.listen(time.monotonic() + 5)
+        self._end(process)
+        process.wait(time.monotonic() + 5)
         return False
 
-    def _end(self, talk: ChannelProcess) -> None:
+    def _end(self, process: ChannelProcess) -> None:
         """End a command and its children."""
-        group = talk.introduced(time.monotonic() + 5)
+        group = process.wait_pid(time.monotonic() + 5)
         if not group:
             return
         channel = self._with_client(_open_session)
-        ending = ChannelProcess(channel, kill_group_script(group), b"")
-        ending.begin()
-        ending.listen(time.monotonic() + 10)
+        kill = ChannelProcess(channel, kill_group_script(group), b"")
+        kill.start()
+        kill.wait(time.monotonic() + 10)
         channel.close()
 
-    def _transfer(self, move: Callable[[paramiko.SFTPClient], None], failure: str) -> None:
+    def _transfer(self, copy: Callable[[paramiko.SFTPClient], None], failure: str) -> None:
+        sftp = self._with_client(self._open_sftp)
         try:
-            move(self._with_client(self._open_sftp))
-        except _DROPPED as dropped:
-            raise self._lost() from dropped
-        except OSError as trouble:
-            # SFTP knows one word, "Failure", for a full disk and for a good deal else.
-            why = trouble.strerror or str(trouble)
-            if why == "Failure" or why.startswith("size mismatch"):
-                why = f"the board says no more than {why!r}: a full disk?"
-            raise RemoteFileError(f"{failure}: {why}") from trouble
+            copy(sftp)
+        except _LINK_ERRORS as error:
+            if not isinstance(error, OSError) or _is_lost(error, sftp):
+                raise self._lost() from error
+            # SFTP version 3 has one code, "Failure", for a full disk and for many other causes.
+            reason = error.strerror or str(error)
+            if reason == "Failure" or reason.startswith("size mismatch"):
+                reason = f"the board reports only {reason!r}: a full disk?"
+            raise RemoteFileError(f"{failure}: {reason}") from error
 
     def _open_sftp(self, client: paramiko.SSHClient) -> paramiko.SFTPClient:
-        if self._sftp is None:
+        if self._sftp is None or not _is_open(self._sftp):
             self._sftp = client.open_sftp()
             channel = self._sftp.get_channel()
             assert channel is not None
             channel.settimeout(SFTP_TIMEOUT)
         return self._sftp
 
-    def _with_client(self, ask: Callable[[paramiko.SSHClient], _T]) -> _T:
-        """Ask something of the connection; where it turns out dead, of a new one, once."""
-        kept = self._client
-        if kept is not None and _alive(kept):
-            with suppress(*_DROPPED):
-                return ask(kept)
+    def _with_client(self, use: Callable[[paramiko.SSHClient], _T]) -> _T:
+        """Call ``use`` with the open connection; if that is lost, once more with a new one."""
+        client = self._client
+        if client is not None and _is_active(client.get_transport()):
+            with suppress(*_LINK_ERRORS):
+                return use(client)
         self.close()
         self._client = connect(self.target)
         try:
-            return ask(self._client)
-        except _DROPPED as dropped:
-            raise self._lost() from dropped
+            return use(self._client)
+        except _LINK_ERRORS as error:
+            raise self._lost() from error
 
     def _lost(self) -> ConnectionLost:
         self.close()
         return ConnectionLost(
             f"the link to {self.address} dropped",
-            hint="run the command or cell again; labkit connects anew by itself",
+            hint="run the command or cell again; labkit connects again by itself",
         )
 
 
-def _alive(client: paramiko.SSHClient) -> bool:
-    link = client.get_transport()
-    return link is not None and link.is_active()
+def _is_lost(error: OSError, sftp: paramiko.SFTPClient) -> bool:
+    """Whether an error of a file transfer comes from the link, and not from a file."""
+    return isinstance(error, (TimeoutError, ConnectionError)) or not _is_open(sftp)
+
+
+def _is_open(sftp: paramiko.SFTPClient) -> bool:
+    channel = sftp.get_channel()
+    return channel is not None and not channel.closed and _is_active(channel.get_transport())
+
+
+def _is_active(transport: paramiko.Transport | None) -> bool:
+    return transport is not None and transport.is_active()
 
 
 def _open_session(client: paramiko.SSHClient) -> paramiko.Channel:
-    link = client.get_transport()
-    if link is None:
+    transport = client.get_transport()
+    if transport is None:
         raise EOFError
-    return link.open_session(timeout=CHANNEL_TIMEOUT)
+    return transport.open_session(timeout=CHANNEL_TIMEOUT)

@@ -1,4 +1,4 @@
-"""The code of two programs, held function against function."""
+"""The difference between the code of two programs, function by function."""
 
 from __future__ import annotations
 
@@ -16,80 +16,84 @@ from typing import TYPE_CHECKING
 from labkit.display import StrRepr
 from labkit.errors import BinaryError
 from labkit.golang.analysis.disassembly import function_symbols, iter_functions
-from labkit.golang.analysis.normalize import Form, Places, normalize
+from labkit.golang.analysis.normalize import AddressMap, NormalizedCode, normalize
 
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["CodeComparison", "compare"]
+__all__ = ["CodeComparison", "diff_code"]
 
-Pair = tuple[Form | None, Form | None]
-"""A function's code in the first and the second program; None where it is not there."""
+CodePair = tuple[NormalizedCode | None, NormalizedCode | None]
+"""A function's code in the first and in the second program; None in a program without it."""
 
-Block = tuple[str, int, int, int, int]
-"""What difflib says of a stretch of both."""
+Opcode = tuple[str, int, int, int, int]
+"""One step of difflib's SequenceMatcher: tag, start and end in the first, in the second."""
 
 Alignment = defaultdict[int | None, set[int | None]]
-"""For a place in the first: the places in the second that are the same to a branch."""
+"""For an index in the first code: the indexes in the second that a branch may go to instead."""
 
 
 @dataclass(frozen=True, repr=False)
 class CodeComparison(StrRepr):
-    """What differs in the code of two programs. See :func:`compare`.
+    """What differs in the code of two programs. See :func:`diff_code`.
 
-    ``names`` are the functions of both; ``pairs`` has the code of those that differ.
+    ``functions`` are the names in either program; ``changed_code`` has the code of those that
+    differ, as a pair.
     """
 
     first: str
     second: str
-    names: frozenset[str]
-    pairs: dict[str, Pair]
+    functions: frozenset[str]
+    changed_code: dict[str, CodePair]
 
     @property
     def identical(self) -> bool:
         """Whether both have the same functions, with the same code."""
-        return not self.pairs
+        return not self.changed_code
 
     @property
     def changed(self) -> pandas.DataFrame:
-        """The functions that differ: function, what, different.
+        """The functions that differ. Columns: function, status, changed_instructions.
 
-        ``what`` is ``changed``, ``only in first`` or ``only in second``; ``different`` is the
-        number of instructions changed, added or removed.
+        ``status`` is ``changed``, ``only in first`` or ``only in second``;
+        ``changed_instructions`` is how many are changed, added or removed.
         """
         import pandas
 
-        rows = [(name, _what(pair), _different(pair)) for name, pair in self.pairs.items()]
+        rows = [
+            (name, _status(pair), _changed_instructions(pair))
+            for name, pair in self.changed_code.items()
+        ]
         rows.sort(key=lambda row: (row[1], row[0]))
-        return pandas.DataFrame(rows, columns=["function", "what", "different"])
+        return pandas.DataFrame(rows, columns=["function", "status", "changed_instructions"])
 
     def diff(self, function: str) -> str:
-        """A unified diff of one function's code, without addresses; empty where it is the same.
+        """A unified diff of one function's code, without addresses; empty if it is the same.
 
         Raises :class:`BinaryError` for a function that neither program has.
 
-        >>> print(compare(one, two).diff("main.Add"))              # doctest: +SKIP
+        >>> print(diff_code(one, two).diff("main.Add"))              # doctest: +SKIP
         """
-        if function not in self.names:
-            near = get_close_matches(function, self.names, 3)
+        if function not in self.functions:
+            similar = get_close_matches(function, self.functions, 3)
             raise BinaryError(
                 f"neither {self.first} nor {self.second} has a function {function!r}",
-                expected=f"one such as {', '.join(near)}" if near else "one of .names",
+                expected=f"one such as {', '.join(similar)}" if similar else "one of .functions",
             )
-        first, second = (form or () for form in self.pairs.get(function, ((), ())))
+        first, second = (code or () for code in self.changed_code.get(function, ((), ())))
         lines = unified_diff(*_with_labels(first, second), self.first, self.second, lineterm="")
         return "\n".join(lines)
 
     def __str__(self) -> str:
         both = f"{self.first} and {self.second}"
         if self.identical:
-            return f"{both}: the code of all {len(self.names):,} functions is the same."
-        kinds = [_what(pair) for pair in self.pairs.values()]
-        same = len(self.names) - len(kinds)
+            return f"{both}: the code of all {len(self.functions):,} functions is the same."
+        statuses = [_status(pair) for pair in self.changed_code.values()]
+        same = len(self.functions) - len(statuses)
         return (
-            f"{both}: {same:,} functions are the same, {kinds.count('changed'):,} changed, "
-            f"{kinds.count('only in first'):,} only in the first, "
-            f"{kinds.count('only in second'):,} only in the second."
+            f"{both}: {same:,} functions are the same, {statuses.count('changed'):,} changed, "
+            f"{statuses.count('only in first'):,} only in the first, "
+            f"{statuses.count('only in second'):,} only in the second."
         )
 
     def _repr_html_(self) -> str:
@@ -97,116 +101,119 @@ class CodeComparison(StrRepr):
         return f"<p>{escape(str(self))}</p>{table}"
 
 
-def compare(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> CodeComparison:
-    """Compare the code of two arm64 programs, function by function, whatever its addresses.
+def diff_code(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> CodeComparison:
+    """Compare the code of two arm64 programs, function by function, without their addresses.
 
-    Functions are matched by their names, those with one name by their code, then in order.
-    What counts as the same is said in :mod:`labkit.golang.analysis.normalize`. Only code is compared,
-    no data: another string of the same length is no difference, nor is a datum without a
-    symbol that is used in place of another. In C functions the reverse may happen: compilers
-    share one adrp over several branches, and where data moved it shows as a change. Programs
-    of 2 MB take some 1.5 s, of 8 MB some 7 s.
+    Functions are matched by name; functions of one name by their code, then in order.
+    :mod:`labkit.golang.analysis.normalize` defines which code counts as the same. Only code is
+    compared, not data: another string of the same length is no difference, nor is the use of one
+    datum without a symbol in place of another. C functions may show a change where there is none:
+    C compilers share one adrp between several branches, and this shows if data moved. Programs of
+    2 MB take about 1.5 s, of 8 MB about 7 s.
 
-    Raises :class:`BinaryError` for a file that is not a whole arm64 ELF file, or is stripped.
+    Raises :class:`BinaryError` for a file that is not a complete arm64 ELF file or is stripped,
+    and :class:`ToolNotFound` without objdump.
 
-    >>> compare(build(source), build(source, GOARM64="v8.1")).identical     # doctest: +SKIP
+    >>> diff_code(build(source), build(source, GOARM64="v8.1")).identical     # doctest: +SKIP
     False
     """
     for path in (first, second):
-        function_symbols(path)  # so that the wrong file is told at once
-    names = set()
-    old: dict[str, list[Form]] = defaultdict(list)
-    for name, form in _forms(first):
-        names.add(name)
-        old[_shared(name)].append(form)
-    new: dict[str, list[Form]] = defaultdict(list)
-    for name, form in _forms(second):
-        names.add(name)
-        if form in old.get(_shared(name), ()):
-            old[_shared(name)].remove(form)
+        function_symbols(path)  # an unusable file is reported before any work is done
+    functions = set()
+    old: dict[str, list[NormalizedCode]] = defaultdict(list)
+    for name, code in _normalized_functions(first):
+        functions.add(name)
+        old[_without_number(name)].append(code)
+    new: dict[str, list[NormalizedCode]] = defaultdict(list)
+    for name, code in _normalized_functions(second):
+        functions.add(name)
+        if code in old.get(_without_number(name), ()):
+            old[_without_number(name)].remove(code)
         else:
-            new[_shared(name)].append(form)
-    pairs = {
-        name if count == 1 else f"{name}#{count}": pair
+            new[_without_number(name)].append(code)
+    changed = {
+        name if number == 1 else f"{name}#{number}": pair
         for name in (*old, *(name for name in new if name not in old))
-        for count, pair in enumerate(zip_longest(old[name], new[name]), 1)
+        for number, pair in enumerate(zip_longest(old[name], new[name]), 1)
     }
     return CodeComparison(
-        f"first/{Path(first).name}", f"second/{Path(second).name}", frozenset(names), pairs
+        f"first/{Path(first).name}", f"second/{Path(second).name}", frozenset(functions), changed
     )
 
 
-def _forms(path: str | os.PathLike[str]) -> Iterator[tuple[str, Form]]:
-    places: Places | None = None
-    for listing in iter_functions(path):
-        places = places or Places(path)  # after iter_functions() has looked at what file it is
-        yield listing.name, normalize(listing, places)
+def _normalized_functions(
+    path: str | os.PathLike[str],
+) -> Iterator[tuple[str, NormalizedCode]]:
+    address_map: AddressMap | None = None
+    for function in iter_functions(path):
+        address_map = address_map or AddressMap(path)  # after iter_functions() checked the file
+        yield function.name, normalize(function, address_map)
 
 
-def _shared(name: str) -> str:
+def _without_number(name: str) -> str:
     """The name without the number that tells functions of one name apart."""
     return re.sub(r"#\d+$", "", name)
 
 
-def _what(pair: Pair) -> str:
+def _status(pair: CodePair) -> str:
     if pair[0] is None:
         return "only in second"
     return "only in first" if pair[1] is None else "changed"
 
 
-def _different(pair: Pair) -> int:
+def _changed_instructions(pair: CodePair) -> int:
     """How many instructions are changed, added or removed."""
     first, second = pair
     if first is None or second is None:
         return len(first or second or ())
-    blocks, meet = _alignment(first, second)
+    opcodes, aligned = _align(first, second)
     count = 0
-    for kind, i1, i2, j1, j2 in blocks:
-        if kind != "equal":
+    for tag, i1, i2, j1, j2 in opcodes:
+        if tag != "equal":
             count += max(i2 - i1, j2 - j1)
             continue
-        # Instructions that read the same may still go to different places.
-        goes = zip(first[i1:i2], second[j1:j2], strict=True)
-        count += sum(meet.get(one.target, set()).isdisjoint({two.target}) for one, two in goes)
+        # Instructions with the same text may still branch to different instructions.
+        lines = zip(first[i1:i2], second[j1:j2], strict=True)
+        count += sum(aligned.get(a.target, set()).isdisjoint({b.target}) for a, b in lines)
     return max(count, 1)
 
 
-def _alignment(first: Form, second: Form) -> tuple[Sequence[Block], Alignment]:
-    """What of two functions belongs together: difflib's blocks, and the places that meet."""
-    one, two = ([line.text for line in form] for form in (first, second))
-    blocks = SequenceMatcher(None, one, two, autojunk=False).get_opcodes()
-    meet: Alignment = defaultdict(set, {None: {None}})
-    for kind, i1, i2, j1, _ in blocks:
-        meet[i1].add(j1)
-        if kind == "equal":
+def _align(first: NormalizedCode, second: NormalizedCode) -> tuple[Sequence[Opcode], Alignment]:
+    """The steps from one code to the other, and which indexes correspond to each other."""
+    first_texts, second_texts = ([line.text for line in code] for code in (first, second))
+    opcodes = SequenceMatcher(None, first_texts, second_texts, autojunk=False).get_opcodes()
+    aligned: Alignment = defaultdict(set, {None: {None}})
+    for tag, i1, i2, j1, _ in opcodes:
+        aligned[i1].add(j1)
+        if tag == "equal":
             for step in range(i2 - i1):
-                meet[i1 + step].add(j1 + step)
-    return blocks, meet
+                aligned[i1 + step].add(j1 + step)
+    return opcodes, aligned
 
 
-def _with_labels(first: Form, second: Form) -> tuple[list[str], list[str]]:
-    """Both as lines of text, with one label for places that meet, so that only changes differ."""
-    _, meet = _alignment(first, second)
-    labels = {target: f"L{count}" for count, target in enumerate(sorted(_targets(first)), 1)}
-    theirs: dict[int, str] = {}
+def _with_labels(first: NormalizedCode, second: NormalizedCode) -> tuple[list[str], list[str]]:
+    """Both as lines of text. Aligned targets get one label, so that only changes differ."""
+    _, aligned = _align(first, second)
+    labels = {target: f"L{number}" for number, target in enumerate(sorted(_targets(first)), 1)}
+    second_labels: dict[int, str] = {}
     for target, label in labels.items():
-        for place in _targets(second) & meet[target]:
-            theirs.setdefault(place, label)
-    for target in sorted(_targets(second) - theirs.keys()):
-        theirs[target] = f"L{len(labels) + len(theirs) + 1}"
-    return _lines(first, labels), _lines(second, theirs)
+        for index in _targets(second) & aligned[target]:
+            second_labels.setdefault(index, label)
+    for target in sorted(_targets(second) - second_labels.keys()):
+        second_labels[target] = f"L{len(labels) + len(second_labels) + 1}"
+    return _lines(first, labels), _lines(second, second_labels)
 
 
-def _targets(form: Form) -> set[int]:
-    return {line.target for line in form if line.target is not None}
+def _targets(code: NormalizedCode) -> set[int]:
+    return {line.target for line in code if line.target is not None}
 
 
-def _lines(form: Form, labels: dict[int, str]) -> list[str]:
+def _lines(code: NormalizedCode, labels: dict[int, str]) -> list[str]:
     lines = []
-    for place, (text, target) in enumerate(form):
-        if place in labels:
-            lines.append(f"{labels[place]}:")
+    for index, (text, target) in enumerate(code):
+        if index in labels:
+            lines.append(f"{labels[index]}:")
         mnemonic, _, operands = text.partition(" ")
-        goes = labels[target] if target is not None else ""
-        lines.append(f"    {mnemonic:<8} {operands}{goes}".rstrip())
+        label = labels[target] if target is not None else ""
+        lines.append(f"    {mnemonic:<8} {operands}{label}".rstrip())
     return lines

@@ -1,4 +1,4 @@
-"""What an ELF file says of itself: how it is linked, its sections, its symbols."""
+"""The facts in an ELF file's headers: how it is linked, its sections, its symbols."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ __all__ = ["ElfFacts", "elf_facts", "open_elf", "sections", "symbol_table", "sym
 class ElfFacts(StrRepr):
     """How a program is linked.
 
-    ``type`` is ELF's own word: EXEC runs at fixed addresses, DYN anywhere (a PIE, or a shared
-    library). ``static`` is true where the kernel starts the file without a loader: it names
-    no interpreter (PT_INTERP) and no library (DT_NEEDED). A static PIE is static too, although
-    it has a PT_DYNAMIC: it relocates itself. ``stripped`` is true without a symbol table;
-    Go's panics keep their names even so, for the runtime has a table of its own (.gopclntab).
+    ``type`` is ELF's name: EXEC runs at fixed addresses, DYN at any (a PIE, or a shared
+    library). ``static`` is true if the kernel starts the file without a loader: it names no
+    interpreter (PT_INTERP) and no library (DT_NEEDED). A static PIE is static too: it has a
+    PT_DYNAMIC, but relocates itself. ``stripped`` is true without a symbol table; Go's panics
+    still name functions then, because the runtime has a table of its own (.gopclntab).
     ``go_build_id`` is empty for a program of another language.
     """
 
@@ -50,7 +50,7 @@ class ElfFacts(StrRepr):
 
 
 def elf_facts(path: str | os.PathLike[str]) -> ElfFacts:
-    """The facts of a file. Raises :class:`BinaryError` for one that is not a whole ELF file.
+    """The facts of a file. Raises :class:`BinaryError` if it is not a complete ELF file.
 
     >>> elf_facts(build(source)).static                # doctest: +SKIP
     True
@@ -71,10 +71,10 @@ def elf_facts(path: str | os.PathLike[str]) -> ElfFacts:
 
 
 def sections(path: str | os.PathLike[str]) -> pandas.DataFrame:
-    """The sections in the file's own order: name, type, address, size, file_bytes, share.
+    """The sections in the file's order. Columns: name, type, address, size, file_bytes, share.
 
     ``size`` and ``file_bytes`` are in bytes: a NOBITS section such as .bss has a size in
-    memory and no byte in the file. ``share`` is the part of the file, 0 to 1; the headers and
+    memory and no bytes in the file. ``share`` is the part of the file, 0 to 1; the headers and
     the gaps between sections make up the rest. Raises :class:`BinaryError`.
 
     >>> sections(build(source)).set_index("name").share.nlargest(3)     # doctest: +SKIP
@@ -82,28 +82,28 @@ def sections(path: str | os.PathLike[str]) -> pandas.DataFrame:
     import pandas
 
     with open_elf(path) as elf:
-        whole = Path(path).stat().st_size
+        file_size = Path(path).stat().st_size
         rows = [
             (
-                each.name,
-                str(each["sh_type"]).removeprefix("SHT_"),
-                each["sh_addr"],
-                each["sh_size"],
-                0 if each["sh_type"] == "SHT_NOBITS" else each["sh_size"],
+                section.name,
+                str(section["sh_type"]).removeprefix("SHT_"),
+                section["sh_addr"],
+                section["sh_size"],
+                0 if section["sh_type"] == "SHT_NOBITS" else section["sh_size"],
             )
-            for each in elf.iter_sections()
-            if each["sh_type"] != "SHT_NULL"
+            for section in elf.iter_sections()
+            if section["sh_type"] != "SHT_NULL"
         ]
     columns = ["name", "type", "address", "size", "file_bytes"]
     frame = pandas.DataFrame(rows, columns=columns)
-    frame["share"] = frame.file_bytes / whole
+    frame["share"] = frame.file_bytes / file_size
     return frame
 
 
 def symbols(path: str | os.PathLike[str]) -> pandas.DataFrame:
-    """The symbol table, in the order of addresses: name, kind, size, address, section.
+    """The symbol table in the order of addresses. Columns: name, kind, size, address, section.
 
-    ``kind`` is ELF's own word (FUNC, OBJECT, NOTYPE, TLS), ``size`` is in bytes. A stripped
+    ``kind`` is ELF's name (FUNC, OBJECT, NOTYPE, TLS), ``size`` is in bytes. A stripped
     file has no rows. Raises :class:`BinaryError`.
 
     >>> symbols(build(source)).query("kind == 'FUNC'").nlargest(5, "size")   # doctest: +SKIP
@@ -111,18 +111,18 @@ def symbols(path: str | os.PathLike[str]) -> pandas.DataFrame:
     import pandas
 
     with open_elf(path) as elf:
-        names = [each.name for each in elf.iter_sections()]
+        section_names = [section.name for section in elf.iter_sections()]
         table = symbol_table(elf)
         rows = [
             (
-                each.name,
-                each["st_info"]["type"].removeprefix("STT_"),
-                each["st_size"],
-                each["st_value"],
-                _section(each["st_shndx"], names),
+                symbol.name,
+                symbol["st_info"]["type"].removeprefix("STT_"),
+                symbol["st_size"],
+                symbol["st_value"],
+                _section_name(symbol["st_shndx"], section_names),
             )
-            for each in (table.iter_symbols() if table else ())
-            if each.name and each["st_info"]["type"] not in ("STT_FILE", "STT_SECTION")
+            for symbol in (table.iter_symbols() if table else ())
+            if symbol.name and symbol["st_info"]["type"] not in ("STT_FILE", "STT_SECTION")
         ]
     rows.sort(key=lambda row: row[3])
     return pandas.DataFrame(rows, columns=["name", "kind", "size", "address", "section"])
@@ -130,9 +130,9 @@ def symbols(path: str | os.PathLike[str]) -> pandas.DataFrame:
 
 @contextmanager
 def open_elf(path: str | os.PathLike[str]) -> Iterator[ELFFile]:
-    """A file as pyelftools has it, known to be ELF and whole.
+    """Open a file with pyelftools, after checking that it is a complete ELF file.
 
-    Raises :class:`BinaryError` for one that is missing, empty, cut off, damaged or not ELF.
+    Raises :class:`BinaryError` for a file that is missing, empty, cut off, damaged or not ELF.
     """
     from elftools.common.exceptions import ELFError
     from elftools.elf.elffile import ELFFile
@@ -140,38 +140,41 @@ def open_elf(path: str | os.PathLike[str]) -> Iterator[ELFFile]:
     file = Path(path)
     try:
         stream = file.open("rb")
-    except OSError as trouble:
-        raise BinaryError(f"{file}: {trouble.strerror}", expected="a program file") from trouble
+    except OSError as error:
+        raise BinaryError(f"{file}: {error.strerror}", expected="a program file") from error
     with stream:
-        _be_elf(file, stream.read(4))
+        _require_magic(file, stream.read(4))
         try:
             elf = ELFFile(stream)
-            _be_whole(file, elf)
+            _require_complete(file, elf)
             yield elf
-        except (ELFError, UnicodeError, OSError) as trouble:
+        except (ELFError, UnicodeError, OSError) as error:
             raise BinaryError(
-                f"{file} is a damaged ELF file: {trouble or type(trouble).__name__}",
-                expected="a whole one",
-            ) from trouble
+                f"{file} is a damaged ELF file: {error or type(error).__name__}",
+                expected="a complete ELF file",
+            ) from error
 
 
-def _be_elf(file: Path, magic: bytes) -> None:
+def _require_magic(file: Path, magic: bytes) -> None:
     if magic != b"\x7fELF":
-        found = "is empty" if not magic else f"is not an ELF file: it begins with {magic!r}"
-        raise BinaryError(f"{file} {found}", expected="a Linux program, such as build() makes")
+        problem = "is empty" if not magic else f"is not an ELF file: it begins with {magic!r}"
+        raise BinaryError(f"{file} {problem}", expected="a Linux program, such as build() makes")
 
 
-def _be_whole(file: Path, elf: ELFFile) -> None:
-    """Every section and segment lies within the file. A linker writes the headers first."""
+def _require_complete(file: Path, elf: ELFFile) -> None:
+    """Raise unless every section and segment lies within the file.
+
+    A linker writes the headers first, so a file that is cut off still has them.
+    """
     size = file.stat().st_size
     ends = [elf["e_phoff"] + elf["e_phnum"] * elf["e_phentsize"]]
     ends.append(elf["e_shoff"] + elf["e_shnum"] * elf["e_shentsize"])
     if max(ends) <= size:
-        ends += [each["p_offset"] + each["p_filesz"] for each in elf.iter_segments()]
+        ends += [segment["p_offset"] + segment["p_filesz"] for segment in elf.iter_segments()]
         ends += [
-            each["sh_offset"] + each["sh_size"]
-            for each in elf.iter_sections()
-            if each["sh_type"] not in ("SHT_NOBITS", "SHT_NULL")
+            section["sh_offset"] + section["sh_size"]
+            for section in elf.iter_sections()
+            if section["sh_type"] not in ("SHT_NOBITS", "SHT_NULL")
         ]
     if max(ends) > size:
         raise BinaryError(
@@ -190,31 +193,31 @@ def symbol_table(elf: ELFFile) -> SymbolTableSection | None:
 def _interpreter(elf: ELFFile) -> str:
     from elftools.elf.segments import InterpSegment
 
-    segments = elf.iter_segments()
-    return next(
-        (each.get_interp_name() for each in segments if isinstance(each, InterpSegment)), ""
-    )
+    for segment in elf.iter_segments():
+        if isinstance(segment, InterpSegment):
+            return segment.get_interp_name()
+    return ""
 
 
 def _needed(elf: ELFFile) -> tuple[str, ...]:
     from elftools.elf.dynamic import DynamicSegment
 
-    dynamic = [each for each in elf.iter_segments() if isinstance(each, DynamicSegment)]
-    tags: list[Any] = [tag for each in dynamic for tag in each.iter_tags("DT_NEEDED")]
+    segments = [segment for segment in elf.iter_segments() if isinstance(segment, DynamicSegment)]
+    tags: list[Any] = [tag for segment in segments for tag in segment.iter_tags("DT_NEEDED")]
     return tuple(tag.needed for tag in tags)
 
 
 def _go_build_id(elf: ELFFile) -> str:
     from elftools.elf.sections import NoteSection
 
-    note = elf.get_section_by_name(".note.go.buildid")
-    for each in note.iter_notes() if isinstance(note, NoteSection) else ():
-        content: Any = each["n_desc"]
+    section = elf.get_section_by_name(".note.go.buildid")
+    for note in section.iter_notes() if isinstance(section, NoteSection) else ():
+        content: Any = note["n_desc"]
         return str(content if isinstance(content, str) else bytes(content).decode())
     return ""
 
 
-def _section(index: int | str, names: list[str]) -> str:
+def _section_name(index: int | str, names: list[str]) -> str:
     """The name of a symbol's section; ABS or UNDEF where it has none."""
     if isinstance(index, str):
         return index.removeprefix("SHN_")

@@ -13,7 +13,7 @@ _PC_RELATIVE = re.compile(r"bl?|b\.\w+|bc\.\w+|cbn?z|tbn?z|ldr|ldrsw|prfm|adrp?"
 
 
 class Instruction(NamedTuple):
-    """One word of code. ``operands`` are objdump's: ``x0, [x1, #8]`` or ``8f2d0 <main.Add>``.
+    """One 32-bit word of code. ``operands`` are objdump's: ``x0, [x1, #8]``, ``8f2d0 <main.Add>``.
 
     A constant among the code has the mnemonic ``.word``.
     """
@@ -25,7 +25,7 @@ class Instruction(NamedTuple):
 
     @property
     def target(self) -> int | None:
-        """The address that a branch, a pc-relative load, adr or adrp means; else None."""
+        """The address that a branch, a pc-relative load, adr or adrp refers to; else None."""
         return self.parts[1]
 
     @property
@@ -36,7 +36,7 @@ class Instruction(NamedTuple):
         ('w0, ', 32, 'main.Add+0x20')
         """
         if _PC_RELATIVE.fullmatch(self.mnemonic):
-            found = _TARGET.fullmatch(self.operands)
-            if found:
-                return found[1], int(found[2], 16), found[3] or ""
+            match = _TARGET.fullmatch(self.operands)
+            if match:
+                return match[1], int(match[2], 16), match[3] or ""
         return self.operands, None, ""

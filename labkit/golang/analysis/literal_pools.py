@@ -1,21 +1,23 @@
-"""Constants among the code: told apart from instructions.
+"""Literal pools: the constants among the code, told apart from instructions.
 
 Go's assembler puts a constant that fits no instruction into a *literal pool* behind the code
-that loads it, and marks it in no way (C compilers mark theirs with ``$d`` symbols, which objdump
-heeds). Read as instructions such words are nonsense, some of it SVE. A word is taken for a
-constant, with the mnemonic ``.word``, where both are so:
+that loads it. It does not mark the pool (C compilers mark theirs with ``$d`` symbols, which
+objdump follows). Decoded as instructions, such words are meaningless; some decode as SVE. A word
+is taken for a constant, with the mnemonic ``.word``, if both conditions hold:
 
-- no path falls into it: the word before is a constant too, or ends the path (``b``, ``br``,
-  ``ret``, ``eret``, or Go's UNDEF: a zero word, in older versions 0xbea71700);
-- an earlier ``ldr`` or ``ldrsw`` of the same function loads that very address, pc-relative; or
-  its upper seven bits are zero: reserved (Arm ARM, C4.1), no instruction has them but UDF,
-  which is undefined for good. Go 1.21 leaves offsets there that nothing loads in the end.
+- Execution cannot reach it from the word before: that word is a constant too, or an instruction
+  after which execution never continues (``b``, ``br``, ``ret``, ``eret``, or Go's UNDEF: a zero
+  word, in older versions 0xbea71700).
+- An earlier ``ldr`` or ``ldrsw`` of the same function loads this address, pc-relative. Or the
+  upper seven bits of the word are zero: that encoding is reserved (Arm ARM, C4.1), and its only
+  instruction is UDF, which is permanently undefined. Go 1.21 leaves offsets there that nothing
+  loads in the end.
 
-That is how ``flushpool`` in Go's ``cmd/internal/obj/arm64/asm7.go`` lays pools out, at the end
-of a function or, with a ``b`` around it, in the middle of a long one. A real instruction meets
-both conditions only in code that reads itself. Held against what the assembler says itself
-(``-gcflags=-S -asmflags=-S``), the rule finds all and nothing else in programs of Go 1.21, 1.22,
-1.23 and 1.27.
+``flushpool`` in Go's ``cmd/internal/obj/arm64/asm7.go`` places pools this way: at the end of a
+function, or in the middle of a long one with a ``b`` around it. A real instruction satisfies
+both conditions only in code that reads itself. The rule was compared with the assembler's own
+listing (``-gcflags=-S -asmflags=-S``) of programs of Go 1.21, 1.22, 1.23 and 1.27: it finds all
+constants and nothing else.
 """
 
 from __future__ import annotations
@@ -25,20 +27,21 @@ from labkit.golang.analysis.instruction import Instruction
 __all__ = ["mark_constants"]
 
 _LOADED_BYTES = {"w": 4, "s": 4, "x": 8, "d": 8, "q": 16}
-_ENDS_OF_PATHS = frozenset(["b", "br", "ret", "eret"])
+_NEVER_CONTINUE = frozenset(["b", "br", "ret", "eret"])
 _GO_UNDEF = (0, 0xBEA71700)
 _FIRST_ENCODING = 0x02000000
 
 
 def mark_constants(code: list[Instruction]) -> None:
-    """Give the words of literal pools the mnemonic .word; the rule is at the top of this file."""
+    """Give the words of literal pools the mnemonic .word; the module's docstring has the rule."""
     loaded: set[int] = set()
-    ended = False
-    for place, each in enumerate(code):
-        if ended and (each.address in loaded or 0 < each.word < _FIRST_ENCODING):
-            code[place] = each._replace(mnemonic=".word", operands=f"{each.word:#010x}")
+    unreachable = False
+    for index, instruction in enumerate(code):
+        address, word, mnemonic, operands = instruction
+        if unreachable and (address in loaded or 0 < word < _FIRST_ENCODING):
+            code[index] = instruction._replace(mnemonic=".word", operands=f"{word:#010x}")
             continue
-        if each.mnemonic in ("ldr", "ldrsw") and (target := each.target) is not None:
-            width = 4 if each.mnemonic == "ldrsw" else _LOADED_BYTES[each.operands[0]]
+        if mnemonic in ("ldr", "ldrsw") and (target := instruction.target) is not None:
+            width = 4 if mnemonic == "ldrsw" else _LOADED_BYTES[operands[0]]
             loaded.update(range(target, target + width, 4))
-        ended = each.mnemonic in _ENDS_OF_PATHS or each.word in _GO_UNDEF
+        unreachable = mnemonic in _NEVER_CONTINUE or word in _GO_UNDEF

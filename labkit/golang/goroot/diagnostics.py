@@ -1,123 +1,139 @@
-"""What is set around Go without need, or leads astray: one sentence each."""
+"""Settings around Go that have no effect or a wrong one: one sentence each."""
 
 from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Iterator
 
-from labkit.golang.goroot.probe import LOGIN, PATH, GoCandidate, ProbeResult, Root
-from labkit.golang.goroot.resolve import SETS_GOROOT, ActiveGo, numbers, required_toolchain
+from labkit.golang import version
+from labkit.golang.goroot.probe import LOGIN, PATH, Goroot, ProbeResult
+from labkit.golang.goroot.resolve import (
+    SETS_GOROOT,
+    TOOLCHAIN_SWITCH,
+    ActiveGo,
+    required_toolchain,
+)
 
-__all__ = ["warnings"]
+__all__ = ["diagnose"]
 
 
-def warnings(seen: ProbeResult, force: ActiveGo) -> Iterator[str]:
-    """Everything there is to warn of, in the order of its weight."""
+def diagnose(result: ProbeResult, active: ActiveGo) -> Iterator[str]:
+    """All warnings about a machine, the most important first."""
     for check in _CHECKS:
-        yield from check(seen, force)
+        yield from check(result, active)
 
 
-def _goroot(seen: ProbeResult, force: ActiveGo) -> Iterator[str]:
-    told = seen.goroot
-    if told is None:
+def _goroot(result: ProbeResult, active: ActiveGo) -> Iterator[str]:
+    variable = result.goroot
+    if variable is None:
         return
-    name = f"GOROOT={told.path}"
-    own = force.found.root if force.found else None
-    if force.found and force.found.wrapper in SETS_GOROOT:
-        yield f"{name} is without effect here: the command sets its own"
-    elif "the folder itself" in told.lacks:
-        yield f"{name} is stale: no such folder exists, and every go command ends there"
-    elif {"pkg/tool", "src/fmt"} & {*told.lacks}:
-        yield f"{name} is stale: that is no GOROOT, it has no {' and no '.join(told.lacks)}"
-    elif own and told.version and own.version and told.version != own.version:
-        yield f"{name} is Go {told.version}, the go command on PATH is {own.version}: they clash"
-    elif own and _same(told, own):
-        yield f"{name} is set without need: go finds that folder by itself; unset it"
+    setting = f"GOROOT={variable.path}"
+    own = active.on_path.root if active.on_path else None
+    if active.on_path and active.on_path.wrapper in SETS_GOROOT:
+        yield f"{setting} has no effect here: the command sets its own"
+    elif not variable.exists:
+        yield f"{setting} is stale: no such directory exists, and every go command fails"
+    elif {"pkg/tool", "src/fmt"} & {*variable.missing}:
+        missing = " and no ".join(variable.missing)
+        yield f"{setting} is stale: that is no GOROOT, it has no {missing}"
+    elif own and variable.version and own.version and variable.version != own.version:
+        yield (
+            f"{setting} is Go {variable.version}, but the go command on PATH is {own.version}: "
+            "the two do not work together"
+        )
+    elif own and _same_directory(variable, own):
+        yield f"{setting} is not necessary: go finds that directory by itself; unset it"
     else:
-        yield f"{name} is set: it goes with one Go only, and stays when another comes on PATH"
+        yield f"{setting} fits one Go only, and stays set when another one comes on PATH"
 
 
-def _login_goroot(seen: ProbeResult, force: ActiveGo) -> Iterator[str]:
-    told = seen.login_goroot
-    if told and told != seen.environment.get("GOROOT"):
-        yield f"a login shell sets GOROOT={told}; the commands labkit runs do not have it"
+def _login_goroot(result: ProbeResult, active: ActiveGo) -> Iterator[str]:
+    goroot = result.login_goroot
+    if goroot and goroot != result.environment.get("GOROOT"):
+        yield f"a login shell sets GOROOT={goroot}; the commands that labkit runs do not have it"
 
 
-def _passed_over(seen: ProbeResult, force: ActiveGo) -> Iterator[str]:
-    for each in _go_on(PATH, seen):
-        if each is force.found:
+def _skipped(result: ProbeResult, active: ActiveGo) -> Iterator[str]:
+    for go in result.go_commands(PATH):
+        if go is active.on_path:
             return
-        yield f"{each.command} comes first on PATH and is passed over: {each.blocked}"
+        yield f"{go.command} comes first on PATH but the shell skips it: {go.skip_reason}"
 
 
-def _shadowed(seen: ProbeResult, force: ActiveGo) -> Iterator[str]:
-    root = force.found.root if force.found else None
-    for each in _go_on(PATH, seen):
-        if root and each.root and not each.blocked and not _same(each.root, root):
-            version = f"Go {each.root.version} " if each.root.version else ""
-            yield f"{each.command} ({version}in {each.root.path}) stands behind it on PATH"
+def _shadowed(result: ProbeResult, active: ActiveGo) -> Iterator[str]:
+    root = active.on_path.root if active.on_path else None
+    for go in result.go_commands(PATH):
+        if root and go.root and not go.skip_reason and not _same_directory(go.root, root):
+            name = f"Go {go.root.version} " if go.root.version else ""
+            yield f"{go.command} ({name}in {go.root.path}) comes later on PATH, so it does not run"
 
 
-def _login_path(seen: ProbeResult, force: ActiveGo) -> Iterator[str]:
-    if not seen.login:
-        yield "a login shell does not tell its PATH: it may find another go"
+def _login_path(result: ProbeResult, active: ActiveGo) -> Iterator[str]:
+    if not result.login_path:
+        yield "a login shell does not report its PATH: it may find another go"
         return
-    there = next((each for each in _go_on(LOGIN, seen) if not each.blocked), None)
-    if there is None and force.found and seen.login != seen.path:
+    login_go = next((go for go in result.go_commands(LOGIN) if not go.skip_reason), None)
+    if login_go is None and active.on_path and result.login_path != result.path:
         yield "a login shell has another PATH, with no go on it"
-    elif there and not (force.found and there.real == force.found.real):
-        yield f"a login shell has another PATH: there `go` is {there.command}"
+    elif login_go and not (active.on_path and login_go.real == active.on_path.real):
+        yield f"a login shell has another PATH, where `go` is {login_go.command}"
 
 
-def _toolchain(seen: ProbeResult, force: ActiveGo) -> Iterator[str]:
-    version, how = required_toolchain(seen)
-    if version and force.command is None and force.found:
-        rest = "nor on PATH" if how == "path" else "yet: the next go command fetches it"
-        yield f"GOTOOLCHAIN asks for Go {version}, which is not on this machine {rest}"
-    elif version and force.command is not force.found:
-        yield f"GOTOOLCHAIN asks for Go {version}, so `go` is not the one that PATH leads to"
-    if seen.variable("GOTOOLCHAIN") or not force.found or not force.found.root:
+def _required_toolchain(result: ProbeResult, active: ActiveGo) -> Iterator[str]:
+    required, mode = required_toolchain(result)
+    if required and active.active is None and active.on_path:
+        missing = "nor on PATH" if mode == "path" else "yet: the next go command fetches it"
+        yield f"GOTOOLCHAIN asks for Go {required}, which is not on this machine {missing}"
+    elif required and active.active is not active.on_path:
+        yield f"GOTOOLCHAIN asks for Go {required}, so the first `go` on PATH starts another one"
+
+
+def _newer_toolchains(result: ProbeResult, active: ActiveGo) -> Iterator[str]:
+    own = active.on_path.root if active.on_path else None
+    if own is None or result.variable("GOTOOLCHAIN") or own.toolchain == "local":
         return
-    own = force.found.root
-    if own.toolchain != "local" and numbers(own.version) >= (1, 21):
-        newer = [each for each in _downloads(seen) if numbers(each) > numbers(own.version)]
-        if newer:
-            yield f"a go.mod that asks for more than Go {own.version} gets {', '.join(newer)}"
+    current = version.key(own.version)
+    newer = [download for download in _downloads(result) if version.key(download) > current]
+    if newer and current >= version.key(TOOLCHAIN_SWITCH):
+        yield f"a go.mod that asks for more than Go {own.version} gets {', '.join(newer)}"
 
 
-def _settings(seen: ProbeResult, force: ActiveGo) -> Iterator[str]:
+def _settings(result: ProbeResult, active: ActiveGo) -> Iterator[str]:
     for name in ("GOROOT", "GOTOOLCHAIN", "GOFLAGS", "GO111MODULE"):
-        if seen.settings.get(name):
-            line = f"{name}={seen.settings[name]}"
-            hidden = ", hidden by the environment" if name in seen.environment else ""
-            yield f"{seen.settings_file} sets {line}{hidden}; `go env -u {name}` takes it back"
+        if result.settings.get(name):
+            setting = f"{name}={result.settings[name]}"
+            hidden = ", which the environment overrides" if name in result.environment else ""
+            yield f"{result.settings_file} sets {setting}{hidden}; `go env -u {name}` removes it"
 
 
-def _gopath(seen: ProbeResult, force: ActiveGo) -> Iterator[str]:
-    if force.goroot and posixpath.normpath(seen.gopath) == force.goroot:
-        yield f"GOPATH and GOROOT are one folder, {force.goroot}: go install mixes into Go itself"
+def _gopath(result: ProbeResult, active: ActiveGo) -> Iterator[str]:
+    if active.goroot and posixpath.normpath(result.gopath) == active.goroot:
+        yield (
+            f"GOPATH and GOROOT are one directory, {active.goroot}: "
+            "go install writes into Go's own files"
+        )
 
 
-def _gobin(seen: ProbeResult, force: ActiveGo) -> Iterator[str]:
-    directories = [posixpath.normpath(each) for each in seen.path.split(":") if each]
-    if posixpath.normpath(seen.gobin) not in directories and (
-        seen.has_gobin or seen.variable("GOBIN")
-    ):
-        yield f"{seen.gobin}, where `go install` puts programs, is not on PATH"
+def _gobin(result: ProbeResult, active: ActiveGo) -> Iterator[str]:
+    path = [posixpath.normpath(directory) for directory in result.path.split(":") if directory]
+    is_used = result.has_gobin or result.variable("GOBIN")
+    if is_used and posixpath.normpath(result.gobin) not in path:
+        yield f"{result.gobin}, where `go install` puts programs, is not on PATH"
 
 
-def _modules(seen: ProbeResult, force: ActiveGo) -> Iterator[str]:
-    if seen.variable("GO111MODULE") == "off":
+def _modules(result: ProbeResult, active: ActiveGo) -> Iterator[str]:
+    if result.variable("GO111MODULE") == "off":
         yield "GO111MODULE=off: go works as before Go 1.11, without modules or go.mod"
 
 
 _CHECKS: tuple[Callable[[ProbeResult, ActiveGo], Iterator[str]], ...] = (
     _goroot,
     _login_goroot,
-    _passed_over,
+    _skipped,
     _shadowed,
     _login_path,
-    _toolchain,
+    _required_toolchain,
+    _newer_toolchains,
     _settings,
     _gopath,
     _gobin,
@@ -125,15 +141,12 @@ _CHECKS: tuple[Callable[[ProbeResult, ActiveGo], Iterator[str]], ...] = (
 )
 
 
-def _go_on(where: str, seen: ProbeResult) -> list[GoCandidate]:
-    return [each for each in seen.commands if where in each.where and each.name == "go"]
-
-
-def _same(one: Root, other: Root) -> bool:
+def _same_directory(one: Goroot, other: Goroot) -> bool:
     return posixpath.normpath(one.path) == posixpath.normpath(other.path)
 
 
-def _downloads(seen: ProbeResult) -> list[str]:
-    roots = [each.root for each in seen.commands if each.root]
-    found = [each.version for each in roots if "/golang.org/toolchain@" in each.path]
-    return sorted(set(filter(None, found)), key=numbers)
+def _downloads(result: ProbeResult) -> list[str]:
+    """The versions of the toolchains in the module cache, in order."""
+    roots = [go.root for go in result.commands if go.root]
+    versions = {root.version for root in roots if "/golang.org/toolchain@" in root.path}
+    return sorted(versions - {""}, key=version.key)

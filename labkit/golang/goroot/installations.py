@@ -1,4 +1,4 @@
-"""Every Go on a machine: where each one is, how it got there, and which one is in force."""
+"""Every Go on a machine: where each one is, how it was installed, and which one is active."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from labkit.display import StrRepr
-from labkit.golang.goroot.diagnostics import warnings
-from labkit.golang.goroot.probe import LOGIN, PATH, GoCandidate, ProbeResult, look
-from labkit.golang.goroot.resolve import arch_mismatch, decide
+from labkit.golang.goroot.diagnostics import diagnose
+from labkit.golang.goroot.probe import LOGIN, PATH, GoCandidate, ProbeResult, probe
+from labkit.golang.goroot.resolve import arch_mismatch, resolve_active
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Installation", "Installations", "find_installations", "naive_goroot"]
 
-_COLUMNS = ("in_force", "version", "layout", "command", "resolved", "goroot", "trouble")
+_COLUMNS = ("active", "version", "install_method", "command", "resolved", "goroot", "problem")
 
-# What a GOROOT that no place led to is called, by its path or by the kind of its command.
-_BY_PATH = {
+# The install method where no search names it, by the path of the GOROOT or the kind of command.
+_METHOD_BY_PATH = {
     "-packages/go": "pip package",
     "/golang.org/toolchain@": "toolchain download",
     "/Cellar/go": "Homebrew",
     "/nix/store/": "Nix",
 }
-_BY_WRAPPER = {
+_METHOD_BY_WRAPPER = {
     "pip": "pip package",
     "golang.org/dl": "golang.org/dl command",
     "snap": "snap",
@@ -39,186 +39,190 @@ _BY_WRAPPER = {
 
 @dataclass(frozen=True)
 class Installation:
-    """One Go. ``command`` is the first way to it, ``also`` are the others.
+    """One Go. ``command`` is the first command that runs it, ``aliases`` are the others.
 
-    ``resolved`` is the file behind the command, ``goroot`` and ``version`` ("1.27.3") are ""
-    where there is none. ``layout`` says how it got here, in a word or two. ``trouble`` is ""
-    for a healthy one.
+    ``active`` is whether the command ``go`` runs this one. ``resolved`` is the file behind the
+    command. ``goroot`` and ``version`` ("1.27.3") are "" where there is none.
+    ``install_method`` is a short name such as ``snap``. ``problem`` is "" for a Go that works.
     """
 
-    in_force: bool
+    active: bool
     version: str
-    layout: str
+    install_method: str
     command: str
     resolved: str
     goroot: str
-    trouble: str
-    also: tuple[str, ...] = ()
+    problem: str
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, repr=False)
 class Installations(StrRepr):
     """Every Go of one machine.
 
-    ``goroot`` is what ``go env GOROOT`` says there, "" where it ends with an error or there is
-    no go. ``why`` says in a sentence which go is in force and how it comes to its GOROOT,
-    ``warnings`` are sentences about what is set without need or leads astray.
+    ``goroot`` is the output of ``go env GOROOT`` there, "" where that fails or there is no go.
+    ``explanation`` says in a sentence which go is active and how it gets its GOROOT.
+    ``warnings`` are sentences about settings that have no effect or a wrong one.
     """
 
     machine: str
-    found: tuple[Installation, ...]
+    installations: tuple[Installation, ...]
     goroot: str
-    why: str
+    explanation: str
     warnings: tuple[str, ...]
 
     @property
-    def in_force(self) -> Installation | None:
-        """The Go that the word ``go`` runs, or None."""
-        return next((each for each in self.found if each.in_force), None)
+    def active(self) -> Installation | None:
+        """The Go that the command ``go`` runs, or None."""
+        return next((go for go in self.installations if go.active), None)
 
     @functools.cached_property
     def frame(self) -> pd.DataFrame:
-        """One row an installation: in_force, version, layout, command, resolved, goroot, trouble.
+        """One row an installation, with the fields of :class:`Installation` but for the aliases.
 
         First those on PATH, in its order, then the others.
         """
-        import pandas as pd  # half a second, and a plain print does without
+        import pandas as pd  # takes half a second, and a plain print does not need it
 
-        rows = [[getattr(each, name) for name in _COLUMNS] for each in self.found]
+        rows = [[getattr(go, name) for name in _COLUMNS] for go in self.installations]
         return pd.DataFrame(rows, columns=list(_COLUMNS))
 
     @property
     def summary(self) -> str:
-        """What is in force and why, in one sentence."""
-        many = len(self.found)
-        count = "no Go" if not many else "1 Go" if many == 1 else f"{many} Go installations"
-        return f"{self.machine} has {count}: {self.why}."
+        """Which Go is active and why, in one sentence."""
+        number = len(self.installations)
+        count = "no Go" if not number else "1 Go" if number == 1 else f"{number} Go installations"
+        return f"{self.machine} has {count}: {self.explanation}."
 
     def __str__(self) -> str:
-        cells = [
+        rows = [
             (
-                "*" if each.in_force else "",
-                each.version or "?",
-                each.layout,
-                each.command,
-                each.goroot or "no GOROOT",
+                "*" if go.active else "",
+                go.version or "?",
+                go.install_method,
+                go.command,
+                go.goroot or "no GOROOT",
             )
-            for each in self.found
+            for go in self.installations
         ]
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = [self.summary]
-        for row, each in zip(cells, self.found, strict=True):
+        for row, go in zip(rows, self.installations, strict=True):
             padded = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-            lines.append(f"  {padded}{f'  {each.trouble}' if each.trouble else ''}".rstrip())
-        return "\n".join([*lines, *(f"  ! {each}" for each in self.warnings)])
+            lines.append(f"  {padded}{f'  {go.problem}' if go.problem else ''}".rstrip())
+        return "\n".join([*lines, *(f"  ! {warning}" for warning in self.warnings)])
 
     def _repr_html_(self) -> str:
-        titles = ("in force", *_COLUMNS[1:])
-        head = "".join(f"<th scope='col' style='text-align:left'>{each}</th>" for each in titles)
-        rows = "".join(_row(each) for each in self.found)
-        listed = "".join(f"<li>{escape(each)}</li>" for each in self.warnings)
+        head = "".join(
+            f"<th scope='col' style='text-align:left'>{name.replace('_', ' ')}</th>"
+            for name in _COLUMNS
+        )
+        rows = "".join(_html_row(go) for go in self.installations)
+        items = "".join(f"<li>{escape(warning)}</li>" for warning in self.warnings)
         return (
             f"<table><caption>{escape(self.summary)}</caption>"
             f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-            + (f"<ul>{listed}</ul>" if listed else "")
+            + (f"<ul>{items}</ul>" if items else "")
         )
 
 
 def find_installations(
-    machine: Board, *, env: Mapping[str, str] | None = None, root: str = "", patience: float = 5.0
+    board: Board, *, env: Mapping[str, str] | None = None, root: str = "", timeout: float = 5.0
 ) -> Installations:
-    """Find every Go on ``machine`` and say which one is in force, in one round trip.
+    """Find every Go on ``board`` and which one is active, in one round trip.
 
     ``env`` adds variables to those of a command that labkit runs there (PATH, HOME, GOROOT...).
-    It looks along PATH and the PATH of a login shell (not of an interactive one: ~/.bashrc
-    often stops before a PATH is set), and in the folders where tarballs, distributions,
-    golang.org/dl, pip, snap, asdf, mise, Homebrew, the module cache and others put it; ``root``
-    is put before those that begin at /. Nothing is changed there.
+    The search covers PATH, the PATH of a login shell (not that of an interactive one: ~/.bashrc
+    often returns before it sets PATH), and the directories where tarballs, distributions,
+    golang.org/dl, pip, snap, asdf, mise, Homebrew, the module cache and others install Go.
+    ``root`` is put before those that begin at /. The search changes nothing on the board.
 
-    A GOROOT is told by files, without running anything. Only scripts and binaries that are far
-    from any GOROOT are asked, for at most ``patience`` seconds each. Raises
-    :class:`~labkit.errors.BoardError` where no POSIX shell answers.
+    A GOROOT is recognised by its files. Only scripts, and binaries far from any GOROOT, are
+    run, for at most ``timeout`` seconds each. Raises :class:`~labkit.errors.BoardError` where no
+    POSIX shell answers.
 
     >>> print(find_installations(board))                # doctest: +SKIP
     debian-12 has 1 Go: the first `go` on PATH is /usr/bin/go, a link to ...
     """
-    seen = look(machine, env=env or {}, root=root, patience=patience)
-    force = decide(seen)
-    groups = _groups(seen.commands)
+    result = probe(board, env=env or {}, root=root, timeout=timeout)
+    active = resolve_active(result)
+    groups = _by_goroot(result.commands)
     return Installations(
-        machine=machine.name,
-        found=tuple(
-            _installation(members, seen, in_force=force.command in members) for members in groups
+        machine=board.name,
+        installations=tuple(
+            _installation(members, result, active=active.active in members) for members in groups
         ),
-        goroot=force.goroot,
-        why=force.why,
-        warnings=tuple(warnings(seen, force)),
+        goroot=active.goroot,
+        explanation=active.explanation,
+        warnings=tuple(diagnose(result, active)),
     )
 
 
-def naive_goroot(machine: Board, *, env: Mapping[str, str] | None = None) -> str:
-    """What one gets for GOROOT by cutting two names off the path of the command.
+def naive_goroot(board: Board, *, env: Mapping[str, str] | None = None) -> str:
+    """The path of the command ``go`` without its last two names: what many scripts use as GOROOT.
 
-    Links are not followed and wrappers not looked through; without a ``go`` it is ".".
+    Links and wrappers are not followed; without a ``go`` the result is ".".
 
     >>> naive_goroot(board)      # doctest: +SKIP
     '/usr'
     """
     line = 'dirname "$(dirname "$(command -v go)")"'
-    return machine.run(line, env=env).stdout.rstrip("\n")
+    return board.run(line, env=env).stdout.rstrip("\n")
 
 
-def _groups(commands: Iterable[GoCandidate]) -> list[list[GoCandidate]]:
+def _by_goroot(commands: Iterable[GoCandidate]) -> list[list[GoCandidate]]:
     """Commands with one GOROOT are one installation."""
     groups: dict[str, list[GoCandidate]] = {}
-    for each in commands:
-        groups.setdefault(each.root.path if each.root else each.real, []).append(each)
+    for go in commands:
+        groups.setdefault(go.root.path if go.root else go.real, []).append(go)
     return list(groups.values())
 
 
-def _installation(members: list[GoCandidate], seen: ProbeResult, *, in_force: bool) -> Installation:
-    front = next((each for each in members if not each.blocked), members[0])
+def _installation(members: list[GoCandidate], result: ProbeResult, *, active: bool) -> Installation:
+    front = next((go for go in members if not go.skip_reason), members[0])
     root = front.root
-    answered = front.said[-1].removeprefix("go") if front.status == 0 and front.said else ""
+    goversion = front.output[-1] if front.exit_status == 0 and front.output else ""
     return Installation(
-        in_force,
-        version=(root.version if root else "") or answered,
-        layout=_layout(members),
+        active,
+        version=(root.version if root else "") or goversion.removeprefix("go"),
+        install_method=_install_method(members),
         command=front.command,
         resolved=front.real,
         goroot=root.path if root else "",
-        trouble="; ".join(_troubles(members, front, seen)),
-        also=tuple(each.command for each in members if each is not front),
+        problem="; ".join(_problems(members, front, result)),
+        aliases=tuple(go.command for go in members if go is not front),
     )
 
 
-def _layout(members: list[GoCandidate]) -> str:
-    for each in members:
-        for where in each.where:
-            if where and where not in (PATH, LOGIN):
-                return where
+def _install_method(members: list[GoCandidate]) -> str:
+    for go in members:
+        for search in go.found_via:
+            if search and search not in (PATH, LOGIN):
+                return search
     front = members[0]
     path = front.root.path if front.root else front.real
-    for mark, layout in _BY_PATH.items():
-        if mark in path:
-            return layout
+    for part, method in _METHOD_BY_PATH.items():
+        if part in path:
+            return method
     if front.wrapper:
-        return _BY_WRAPPER[front.wrapper]
+        return _METHOD_BY_WRAPPER[front.wrapper]
     return "other folder" if front.root else "lone command"
 
 
-def _troubles(members: list[GoCandidate], front: GoCandidate, seen: ProbeResult) -> Iterable[str]:
-    said = [front.blocked, front.trouble]
-    if front.status:
-        said.append(front.said[-1] if front.said and front.status < 124 else "does not answer")
-    if front.root and front.root.lacks:
-        said.append(f"no {', no '.join(front.root.lacks)}")
-    said += [arch_mismatch(each, seen.machine) for each in members]
-    return dict.fromkeys(each for each in said if each)
+def _problems(members: list[GoCandidate], front: GoCandidate, result: ProbeResult) -> Iterable[str]:
+    problems = [front.skip_reason, front.problem]
+    if front.exit_status:
+        has_message = front.output and front.exit_status < 124
+        problems.append(front.output[-1] if has_message else "does not answer")
+    if front.root and front.root.missing:
+        problems.append(f"no {', no '.join(front.root.missing)}")
+    problems += [arch_mismatch(go, result.uname) for go in members]
+    return dict.fromkeys(problem for problem in problems if problem)
 
 
-def _row(each: Installation) -> str:
-    cells = ("\N{CHECK MARK}" if each.in_force else "", *(getattr(each, x) for x in _COLUMNS[1:]))
+def _html_row(go: Installation) -> str:
+    mark = "\N{CHECK MARK}" if go.active else ""
+    cells = (mark, *(getattr(go, name) for name in _COLUMNS[1:]))
     return (
         "<tr>"
         + "".join(f"<td style='text-align:left'>{escape(str(cell))}</td>" for cell in cells)

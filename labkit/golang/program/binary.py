@@ -1,15 +1,14 @@
-"""A program built by Go, and what its file says of itself."""
+"""A program built by Go, and the facts that its file states."""
 
 from __future__ import annotations
 
 import functools
 import os
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labkit.display import StrRepr
+from labkit.display import StrRepr, html_table
 from labkit.errors import BinaryError, GoCommandFailed
 from labkit.files import sha256_file
 from labkit.golang.toolchains.local import toolchain
@@ -19,10 +18,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Binary"]
 
+_SHOWN_SETTINGS = {"-ldflags", "-trimpath", "-buildmode"}
+"""Build settings that :meth:`Binary.rows` shows, besides Go's own variables."""
+
 
 @dataclass(frozen=True, repr=False)
 class Binary(StrRepr):
-    """A program file. It can be given wherever a path can.
+    """A program file. Every function that takes a path takes it too.
 
     >>> Binary(Path("app")).size                      # doctest: +SKIP
     2342520
@@ -40,58 +42,58 @@ class Binary(StrRepr):
 
     @property
     def size(self) -> int:
-        """Bytes."""
+        """The file's size in bytes. Raises OSError."""
         return self.path.stat().st_size
 
     @functools.cached_property
     def sha256(self) -> str:
-        """The digest of the file, in hexadecimal."""
+        """The digest of the file, in hexadecimal. Raises OSError."""
         return sha256_file(self.path)
 
     @functools.cached_property
     def elf(self) -> ElfFacts:
-        """What the ELF header says: type, machine, how it is linked. Raises BinaryError."""
+        """The facts of its ELF headers: type, machine, linking. Raises :class:`BinaryError`."""
         from labkit.golang.analysis.elf import elf_facts
 
         return elf_facts(self.path)
 
     @property
     def go_version(self) -> str:
-        """The Go that built it, as it says itself: ``go1.27.3``."""
-        return self._said[0]
+        """The version of Go that built it: ``go1.27.3``. Raises :class:`BinaryError`."""
+        return self._build_info[0]
 
     @property
     def settings(self) -> dict[str, str]:
-        """What it was built with, as it says itself (``go version -m``)."""
-        return self._said[1]
+        """The settings of its build, as ``go version -m`` prints them. Raises BinaryError."""
+        return self._build_info[1]
 
     @functools.cached_property
-    def _said(self) -> tuple[str, dict[str, str]]:
+    def _build_info(self) -> tuple[str, dict[str, str]]:
+        """The version and the build settings; Go writes both into each program."""
         try:
             first, *rest = toolchain().check("version", "-m", str(self.path)).lines
-        except GoCommandFailed as no:
-            raise BinaryError(f"{self.path} is not built by Go", expected="a Go program") from no
+        except GoCommandFailed as error:
+            raise BinaryError(f"{self.path} is not built by Go", expected="a Go program") from error
         fields = [line.split("\t") for line in rest]
         build = [field[2].partition("=") for field in fields if field[1:2] == ["build"]]
         return first.rpartition(" ")[2], {name: value for name, _, value in build}
 
     def rows(self) -> dict[str, str]:
-        """What a person wants to know of it, ready to show."""
+        """Size, type, linking and build of the program, as labelled texts. Raises BinaryError."""
         elf = self.elf
-        links = "statically" if elf.static else f"dynamically, by {elf.interpreter or 'no loader'}"
-        shown = {"-ldflags", "-trimpath", "-buildmode", "GOEXPERIMENT"}
-        told = [
+        linked = "statically" if elf.static else f"dynamically, by {elf.interpreter or 'no loader'}"
+        settings = [
             f"{name}={value}"
             for name, value in self.settings.items()
-            if name in shown or name.startswith(("GO", "CGO_ENABLED"))
+            if name in _SHOWN_SETTINGS or name.startswith(("GO", "CGO_ENABLED"))
         ]
         return {
             "size": f"{self.size:,} bytes",
             "ELF": f"{elf.type}, {elf.machine}",
-            "linked": links,
+            "linked": linked,
             "libraries": ", ".join(elf.needed) or "none",
             "built by": self.go_version,
-            "built with": " ".join(told),
+            "built with": " ".join(settings),
         }
 
     def __str__(self) -> str:
@@ -102,9 +104,4 @@ class Binary(StrRepr):
         )
 
     def _repr_html_(self) -> str:
-        body = "".join(
-            f"<tr><th style='text-align:left'>{escape(key)}</th>"
-            f"<td style='text-align:left'>{escape(value)}</td></tr>"
-            for key, value in self.rows().items()
-        )
-        return f"<table><caption><b>{escape(self.name)}</b></caption>{body}</table>"
+        return html_table(self.rows(), caption=self.name)

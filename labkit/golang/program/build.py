@@ -1,4 +1,4 @@
-"""Building a Go program for a board."""
+"""Building Go programs for a board."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from labkit.result import Result
 __all__ = ["Source", "build", "vet"]
 
 Source = str | os.PathLike[str] | Mapping[str, str]
-"""A program: the text of its one file, the path of its folder, or ``{file name: text}``."""
+"""A program: the text of its one file, the path of its directory, or ``{file name: text}``."""
 
-KEPT_PROGRAMS = 400
-"""Built programs that stay in the cache; each is some 2 MB."""
+CACHED_PROGRAMS = 400
+"""Built programs that stay in the cache; each takes about 2 MB."""
 
-_ZIG = {"arm64": "aarch64", "amd64": "x86_64", "arm": "arm"}
-_LIBCS = {"zig-musl": "linux-musl{eabi}", "zig-glibc": "linux-gnu{eabi}.2.31"}
+_ZIG_ARCH = {"arm64": "aarch64", "amd64": "x86_64", "arm": "arm"}
+_ZIG_ABI = {"zig-musl": "linux-musl{eabi}", "zig-glibc": "linux-gnu{eabi}.2.31"}
 
 
 def build(
@@ -42,168 +42,169 @@ def build(
     cc: str = "",
     GOOS: str = "linux",
     GOARCH: str = "arm64",
-    **environment: str,
+    **env: str,
 ) -> Binary:
-    """Build a program and give its :class:`Binary`; the same one is built once.
+    """Build a program and return its :class:`Binary`; the same program is built only once.
 
-    ``version`` is the Go to build with (the guide's own unless said). ``cc`` turns cgo on and
-    names the C compiler: ``zig-musl`` (static), ``zig-glibc`` (2.31 and newer), or a command
-    such as ``aarch64-linux-gnu-gcc``. ``environment`` are Go's own variables: GOARM64,
-    GOEXPERIMENT, GOARM, ... The program's text is compiled as a module of its own, whose
-    ``go`` line is the toolchain's version. Nothing is fetched but the toolchain.
+    ``version`` is the Go to build with; without it, the guide's own. ``cc`` turns cgo on and
+    names the C compiler: ``zig-musl`` (static), ``zig-glibc`` (glibc 2.31 and newer), or a
+    command such as ``aarch64-linux-gnu-gcc``. ``env`` are Go's own variables: GOARM64,
+    GOEXPERIMENT, GOARM, ... The program's text is compiled as a module of its own, whose ``go``
+    line is the toolchain's version. Nothing is downloaded but the toolchain. Of the user's own
+    environment, only the variables that name caches and module servers reach Go.
 
-    Raises :class:`BuildFailed` with what the compiler said, and :class:`ToolchainError`.
+    Raises :class:`BuildFailed` with the compiler's messages, :class:`ToolchainError`, and
+    :class:`GoError` where the directory or the C compiler does not exist.
 
     >>> build("package main\\nfunc main() {}\\n", name="nothing", GOARM64="v8.1")  # doctest: +SKIP
     """
-    with_go = toolchain(version)
-    settings = {"GOOS": GOOS, "GOARCH": GOARCH, "CGO_ENABLED": "0", **_cgo(cc, GOARCH)}
-    settings |= environment
-    words = ["build", "-buildvcs=false", *_flags(ldflags, gcflags, buildmode, trimpath)]
-    # Without -trimpath the compiler's own place is compiled in: another clone's is another.
-    place = "" if trimpath else str(with_go.root)
-    key = _digest(source, f"{with_go.version} {place}", words, settings)
+    go = toolchain(version)
+    settings = {"GOOS": GOOS, "GOARCH": GOARCH, "CGO_ENABLED": "0", **_cgo(cc, GOARCH)} | env
+    args = ["build", "-buildvcs=false", *_flags(ldflags, gcflags, buildmode, trimpath)]
+    # Without -trimpath the toolchain's path is compiled in, and another clone has another path.
+    goroot = "" if trimpath else str(go.root)
+    key = _digest(source, f"{go.version} {goroot}", args, settings)
     target = cache_dir() / "go" / key / name
     if not target.exists():
-        with _dir_of(source, with_go, target.parent) as directory:
-            _compile(with_go, words, directory, target, settings)
-        _keep_newest(target.parents[1])
+        with _source_dir(source, go, target.parent) as directory:
+            _compile(go, args, directory, target, settings)
+        _remove_oldest(target.parents[1])
     return Binary(target)
 
 
 def vet(
     source: Source, *, version: str | None = None, GOOS: str = "linux", GOARCH: str = "arm64"
 ) -> list[str]:
-    """What ``go vet`` finds in a program, a line each; nothing where it does not compile.
+    """The findings of ``go vet``, one line each; an empty list if the program does not compile.
 
     >>> vet('package main\\nimport "fmt"\\nfunc main() { fmt.Printf("%d") }\\n')  # doctest: +SKIP
     ['main.go:3:15: fmt.Printf format %d reads arg #1, but call has 0 args']
     """
-    with_go = toolchain(version)
-    key = _digest(source, with_go.version, ["vet"], {})
-    place = cache_dir() / "go" / f"vet-{key}"
+    go = toolchain(version)
+    temporary = cache_dir() / "go" / f"vet-{_digest(source, go.version, ['vet'], {})}"
     try:
-        with _dir_of(source, with_go, place) as directory:
-            said = with_go.run("vet", ".", cwd=directory, GOOS=GOOS, GOARCH=GOARCH, CGO_ENABLED="0")
+        with _source_dir(source, go, temporary) as directory:
+            result = go.run("vet", ".", cwd=directory, GOOS=GOOS, GOARCH=GOARCH, CGO_ENABLED="0")
     finally:
-        shutil.rmtree(place, ignore_errors=True)
-    # What it says of a program that does not compile begins with "vet: ".
-    found = re.findall(r"^(?:\S*/)?(\S+\.(?:go|s):\d+.*)$", said.stderr, re.MULTILINE)
-    return [] if said.ok else found
+        shutil.rmtree(temporary, ignore_errors=True)
+    # For a program that does not compile, the lines begin with "vet: " and do not match.
+    findings = re.findall(r"^(?:\S*/)?(\S+\.(?:go|s):\d+.*)$", result.stderr, re.MULTILINE)
+    return [] if result.ok else findings
 
 
 def _compile(
-    with_go: Toolchain, words: list[str], directory: Path, target: Path, settings: dict[str, str]
+    go: Toolchain, args: list[str], directory: Path, target: Path, settings: dict[str, str]
 ) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    half = target.with_name(f".{target.name}.{os.getpid()}")
+    part_path = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        done = with_go.run(*words, "-o", str(half), ".", cwd=directory, **settings)
-        if not done.ok:
-            raise _refused(done, with_go)
-        _require_program(half)
-        half.replace(target)
+        result = go.run(*args, "-o", str(part_path), ".", cwd=directory, **settings)
+        if not result.ok:
+            raise _build_error(result, go)
+        _require_program(part_path)
+        part_path.replace(target)
     finally:
-        half.unlink(missing_ok=True)
+        part_path.unlink(missing_ok=True)
         if not target.exists():
             shutil.rmtree(target.parent, ignore_errors=True)
 
 
-def _require_program(file: Path) -> None:
-    """Of a package that is not main, Go makes an archive with its exports and says nothing."""
-    with file.open("rb") as built:
-        if built.read(17) == b"!<arch>\n__.PKGDEF":
-            raise BuildFailed(
-                "this is a package but no program",
-                said="this is a package but no program",
-                expected="package main and its main()",
-            )
+def _require_program(path: Path) -> None:
+    """Raise for a package other than main: Go writes an archive of its exports without an error."""
+    with path.open("rb") as file:
+        if file.read(17) == b"!<arch>\n__.PKGDEF":
+            message = "this is a package but no program"
+            raise BuildFailed(message, output=message, expected="package main and its main()")
 
 
-def _refused(done: Result, with_go: Toolchain) -> BuildFailed:
-    """The compiler's complaint: the first line in the message, all of it in ``said``."""
-    said = [line for line in done.stderr.splitlines() if not line.startswith("# ")]
-    complaints = [line for line in said if re.match(r".*\.(go|s|c|h):\d+", line)] or said
-    first = complaints[0] if complaints else f"go ended with status {done.exit_status}"
-    more = f" (and {len(complaints) - 1} more)" if len(complaints) > 1 else ""
-    too_new = re.search(r"requires go >= ([\d.]+)", done.stderr)
+def _build_error(result: Result, go: Toolchain) -> BuildFailed:
+    """The compiler's messages as an error: the first in its line, all of them in ``output``."""
+    lines = [line for line in result.stderr.splitlines() if not line.startswith("# ")]
+    errors = [line for line in lines if re.match(r".*\.(go|s|c|h):\d+", line)] or lines
+    first = errors[0] if errors else f"go ended with status {result.exit_status}"
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    too_new = re.search(r"requires go >= ([\d.]+)", result.stderr)
     return BuildFailed(
-        f"Go {with_go.version} does not compile this: {first}{more}",
-        said="\n".join(said).strip(),
-        expected=f"a program for Go {with_go.minor}" if too_new else "a program",
+        f"Go {go.version} does not compile this: {first}{more}",
+        output="\n".join(lines).strip(),
+        expected=f"a program for Go {go.language_version}" if too_new else "a program",
         hint=f'build(..., version="{too_new[1]}")' if too_new else "",
     )
 
 
 def _flags(ldflags: str, gcflags: str, buildmode: str, trimpath: bool) -> list[str]:
-    words = ["-trimpath"] if trimpath else []
-    given = {"-ldflags": ldflags, "-gcflags": gcflags, "-buildmode": buildmode}
-    return words + [f"{flag}={value}" for flag, value in given.items() if value]
+    flags = ["-trimpath"] if trimpath else []
+    values = {"-ldflags": ldflags, "-gcflags": gcflags, "-buildmode": buildmode}
+    return flags + [f"{flag}={value}" for flag, value in values.items() if value]
 
 
-def _cgo(cc: str, arch: str) -> dict[str, str]:
-    """What turns cgo on, with zig as a C compiler for any target, or with a command."""
+def _cgo(cc: str, goarch: str) -> dict[str, str]:
+    """The variables that turn cgo on, with zig as a C compiler for any target, or a command."""
     if not cc:
         return {}
-    if cc in _LIBCS:
-        libc = _LIBCS[cc].format(eabi="eabihf" if arch == "arm" else "")
-        line = [sys.executable, "-m", "ziglang", "cc", "-target", f"{_ZIG[arch]}-{libc}"]
-        # A program of musl is wanted static: it is to run on any board.
-        extra = {"CGO_LDFLAGS": "-static"} if "musl" in libc else {}
-        return {"CGO_ENABLED": "1", "CC": shlex.join(line), **extra}
+    if cc in _ZIG_ABI and goarch not in _ZIG_ARCH:
+        raise GoError(f"cc={cc!r} cannot build for {goarch}", expected=", ".join(_ZIG_ARCH))
+    if cc in _ZIG_ABI:
+        abi = _ZIG_ABI[cc].format(eabi="eabihf" if goarch == "arm" else "")
+        target = f"{_ZIG_ARCH[goarch]}-{abi}"
+        argv = [sys.executable, "-m", "ziglang", "cc", "-target", target]
+        # Linked statically, a program with musl runs on any board.
+        extra = {"CGO_LDFLAGS": "-static"} if "musl" in abi else {}
+        return {"CGO_ENABLED": "1", "CC": shlex.join(argv), **extra}
     if shutil.which(shlex.split(cc)[0]) is None:
         raise GoError(
             f"there is no C compiler {cc!r} on this machine",
-            expected=f"a command, or one of {', '.join(_LIBCS)}",
+            expected=f"a command, or one of {', '.join(_ZIG_ABI)}",
             hint='build(..., cc="zig-musl")',
         )
     return {"CGO_ENABLED": "1", "CC": cc}
 
 
 @contextmanager
-def _dir_of(source: Source, with_go: Toolchain, beside: Path) -> Iterator[Path]:
-    """A folder with the source as Go wants it: the user's own, or a module made for the text."""
+def _source_dir(source: Source, go: Toolchain, parent: Path) -> Iterator[Path]:
+    """A directory to build in: the user's own, or a module in ``parent`` made for the text."""
     if isinstance(source, os.PathLike):
-        yield _own_dir(Path(source))
+        yield _user_dir(Path(source))
         return
     texts = {"main.go": source} if isinstance(source, str) else source
-    # One place for one program: a path that is compiled in is then the same every time.
-    directory = beside / ".source"
+    # The same program always gets the same directory, as its path may be compiled in.
+    directory = parent / ".source"
     directory.mkdir(parents=True, exist_ok=True)
-    for file, text in {"go.mod": f"module program\n\ngo {with_go.minor}\n", **texts}.items():
+    go_mod = f"module program\n\ngo {go.language_version}\n"
+    for file, text in {"go.mod": go_mod, **texts}.items():
         (directory / file).parent.mkdir(parents=True, exist_ok=True)
         (directory / file).write_text(text, encoding="utf-8")
     yield directory
 
 
-def _own_dir(directory: Path) -> Path:
+def _user_dir(directory: Path) -> Path:
     if not directory.is_dir():
-        raise GoError(f"there is no folder {directory}", expected="a folder with Go files")
+        raise GoError(f"there is no directory {directory}", expected="a directory with Go files")
     return directory.absolute()
 
 
-def _digest(source: Source, version: str, words: list[str], settings: Mapping[str, str]) -> str:
-    whole = hashlib.sha256(repr((version, words, sorted(settings.items()))).encode())
+def _digest(source: Source, version: str, args: list[str], settings: Mapping[str, str]) -> str:
+    digest = hashlib.sha256(repr((version, args, sorted(settings.items()))).encode())
     if isinstance(source, os.PathLike):
-        directory = _own_dir(Path(source))
-        whole.update(str(directory).encode())
+        directory = _user_dir(Path(source))
+        digest.update(str(directory).encode())
         for path in sorted(directory.rglob("*")):
             if path.is_file() and ".git" not in path.parts:
-                whole.update(repr((str(path.relative_to(directory)), path.read_bytes())).encode())
+                digest.update(repr((str(path.relative_to(directory)), path.read_bytes())).encode())
     else:
-        whole.update(repr(source if isinstance(source, str) else sorted(source.items())).encode())
-    return whole.hexdigest()[:16]
+        digest.update(repr(source if isinstance(source, str) else sorted(source.items())).encode())
+    return digest.hexdigest()[:16]
 
 
-def _keep_newest(directory: Path) -> None:
-    """Let the oldest programs go where there are too many."""
+def _remove_oldest(directory: Path) -> None:
+    """Remove the oldest programs if there are more than :data:`CACHED_PROGRAMS`."""
     programs = [path for path in directory.iterdir() if not path.name.startswith("vet-")]
-    for old in sorted(programs, key=_age)[KEPT_PROGRAMS:]:
-        shutil.rmtree(old, ignore_errors=True)
+    for path in sorted(programs, key=_newest_first)[CACHED_PROGRAMS:]:
+        shutil.rmtree(path, ignore_errors=True)
 
 
-def _age(program: Path) -> float:
-    """To sort by, youngest first; another process may have removed it just now."""
+def _newest_first(program: Path) -> float:
+    """A sort key. Another process may have removed the program meanwhile."""
     try:
         return -program.stat().st_mtime
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The files labkit puts on a virtual board's disk, as one tar archive for mmdebstrap."""
+"""The files that labkit puts on a virtual board's disk, as one tar archive for mmdebstrap."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ import tarfile
 from importlib.resources import files
 from typing import IO
 
-__all__ = ["LOGIN", "OPTIONS", "PACKAGES", "read", "write_tree"]
+__all__ = ["OPTIONS", "PACKAGES", "USER", "read", "write_tree"]
 
-LOGIN = "lab"
-"""The account on a virtual board. Like the first account of a Pi it may use sudo."""
+USER = "lab"
+"""The account on a virtual board. It may use sudo, like the first account of a Raspberry Pi."""
 
-_UNREAD = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*")
+_EXCLUDED = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*")
 
 OPTIONS = (
     "--variant=essential",
     '--aptopt=Acquire::Languages "none"',
     "--dpkgopt=force-unsafe-io",
-    *(f"--dpkgopt=path-exclude={path}" for path in _UNREAD),
-    # The lists of packages stay: a board is asked what its distribution offers.
+    *(f"--dpkgopt=path-exclude={path}" for path in _EXCLUDED),
+    # The package lists stay: the labs query them for what the distribution offers.
     "--skip=cleanup/apt/lists",
 )
-"""How mmdebstrap is to put the system together."""
+"""mmdebstrap's options."""
 
 PACKAGES = (
     "systemd-sysv",
@@ -38,15 +38,15 @@ PACKAGES = (
     "busybox-static",
     "tiny-initramfs",
 )
-"""What every board needs to come up and be logged into; a platform's file adds the rest.
+"""The packages of every board, for its boot and its SSH login. A platform's file adds more.
 
-tiny-initramfs stands in for the distribution's own maker of initial RAM disks, which takes
-minutes under emulation for a file that is not booted here.
+tiny-initramfs replaces the distribution's own generator of initial RAM disks. That one takes
+minutes under emulation, and a virtual board does not boot its result.
 """
 
-_ROOT, _LAB = 0, 1000
+_ROOT, _LAB = 0, 1000  # user ids
 
-# What a system does for a machine that runs for years, and what only costs time here.
+# Units for machines that run for years. A board that lives for minutes only loses time to them.
 _MASKED = (
     "apt-daily.timer",
     "apt-daily-upgrade.timer",
@@ -63,7 +63,7 @@ _MASKED = (
 
 
 def read(name: str) -> str:
-    """The text of one of the files beside this module."""
+    """The text of a file beside this module."""
     return files(__name__).joinpath(name).read_text(encoding="utf-8")
 
 
@@ -76,9 +76,9 @@ def write_tree(
     login_key: str,
     firmware: bool = False,
 ) -> None:
-    """Write the archive. Keys are in OpenSSH's text form; ``login_key`` is a public one.
+    """Write the archive. Keys are in OpenSSH's text form; ``login_key`` is a public key.
 
-    With ``firmware`` the second disk is mounted where a Raspberry Pi has it.
+    With ``firmware`` the second disk is mounted at /boot/firmware, as on a Raspberry Pi.
     """
     disks = "/dev/vda / ext4 defaults,noatime 0 1\n"
     if firmware:
@@ -94,7 +94,7 @@ def write_tree(
         _file(tree, "etc/ssh/sshd_config.d/labkit.conf", read("sshd.conf"))
         _file(tree, "etc/ssh/ssh_host_ed25519_key", host_key, mode=0o600)
         _file(tree, "etc/ssh/ssh_host_ed25519_key.pub", f"{host_key_public}\n")
-        _file(tree, "etc/sudoers.d/lab", f"{LOGIN} ALL=(ALL) NOPASSWD: ALL\n", mode=0o440)
+        _file(tree, "etc/sudoers.d/lab", f"{USER} ALL=(ALL) NOPASSWD: ALL\n", mode=0o440)
         _file(tree, "usr/local/lib/labkit-wake", read("labkit-wake"), mode=0o755)
         _file(tree, f"{units}/labkit-wake.service", read("labkit-wake.service"))
         _link(tree, f"{wants}/labkit-wake.service", "../labkit-wake.service")
@@ -105,8 +105,8 @@ def write_tree(
         )
         for unit in _MASKED:
             _link(tree, f"{units}/{unit}", "/dev/null")
-        _directory(tree, f"home/{LOGIN}/.ssh")
-        _file(tree, f"home/{LOGIN}/.ssh/authorized_keys", f"{login_key}\n", mode=0o600, owner=_LAB)
+        _directory(tree, f"home/{USER}/.ssh")
+        _file(tree, f"home/{USER}/.ssh/authorized_keys", f"{login_key}\n", mode=0o600, owner=_LAB)
 
 
 def _entry(name: str, mode: int, owner: int) -> tarfile.TarInfo:

@@ -1,7 +1,7 @@
-// A program that holds some memory and throws away some more, and says how it fares.
+// The program keeps some memory, discards some more, and prints the state of its memory.
 //
-// Arguments: MiB to hold, MiB to throw away, milliseconds between two lines of output.
-// Each line: milliseconds since the start, MiB on the heap, MiB from the system, collections.
+// Arguments: MiB to keep (live), MiB to discard (garbage), milliseconds between two lines.
+// A line: milliseconds since the start, MiB on the heap, MiB from the system, collections.
 package main
 
 import (
@@ -14,10 +14,10 @@ import (
 
 const mib = 1 << 20
 
-var kept [][]byte
+var retained [][]byte
 
-// fill touches every page, so that the memory is really there.
-func fill(size int) []byte {
+// allocate writes to every page of a block: the kernel provides a page at the first write.
+func allocate(size int) []byte {
 	block := make([]byte, size)
 	for i := 0; i < size; i += 4096 {
 		block[i] = 1
@@ -26,26 +26,26 @@ func fill(size int) []byte {
 }
 
 func main() {
-	hold, _ := strconv.Atoi(os.Args[1])
-	waste, _ := strconv.Atoi(os.Args[2])
-	every, _ := strconv.Atoi(os.Args[3])
-	began := time.Now()
-	said := began
-	say := func() {
+	live, _ := strconv.Atoi(os.Args[1])
+	garbage, _ := strconv.Atoi(os.Args[2])
+	interval, _ := strconv.Atoi(os.Args[3])
+	start := time.Now()
+	lastReport := start
+	report := func() {
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
-		fmt.Println(time.Since(began).Milliseconds(), m.HeapAlloc/mib, (m.Sys-m.HeapReleased)/mib, m.NumGC)
-		said = time.Now()
+		fmt.Println(time.Since(start).Milliseconds(), m.HeapAlloc/mib, (m.Sys-m.HeapReleased)/mib, m.NumGC)
+		lastReport = time.Now()
 	}
-	say()
-	for i := range hold + waste {
-		if block := fill(mib); i < hold {
-			kept = append(kept, block)
+	report()
+	for i := range live + garbage {
+		if block := allocate(mib); i < live {
+			retained = append(retained, block)
 		}
-		if time.Since(said) > time.Duration(every)*time.Millisecond {
-			say()
+		if time.Since(lastReport) > time.Duration(interval)*time.Millisecond {
+			report()
 		}
 	}
-	say()
-	runtime.KeepAlive(kept)
+	report()
+	runtime.KeepAlive(retained)
 }

@@ -1,4 +1,4 @@
-"""Go's settings: spellings that Go dies of or overlooks, by what the toolchain's source says."""
+"""Go's settings: the values that Go rejects or ignores, according to the toolchain's source."""
 
 import subprocess
 
@@ -23,21 +23,21 @@ from labkit.tuning.gosettings import godebug_names
     ],
 )
 def test_what_go_takes_is_taken(settings):
-    assert GoSettings(**settings).environment()
+    assert GoSettings(**settings).env()
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         ({"gogc": 10**12}, "GOGC=1000000000000"),
-        ({"gomemlimit": -1}, "Go dies of it"),
-        ({"godebug": {"gctrace": "on"}}, "GODEBUG gctrace=on: Go overlooks it"),
+        ({"gomemlimit": -1}, "Go exits with an error"),
+        ({"godebug": {"gctrace": "on"}}, "GODEBUG gctrace=on: Go ignores it"),
     ],
 )
-def test_a_number_that_is_none_of_gos_is_refused(settings, said):
+def test_a_number_that_is_none_of_gos_is_refused(settings, message):
     with pytest.raises(TuningError) as refused:
         GoSettings(**settings)
-    assert said in str(refused.value)
+    assert message in str(refused.value)
 
 
 def test_the_names_of_godebug_are_those_of_the_library_the_runtime_and_the_processor():

@@ -1,4 +1,4 @@
-"""The code of two programs held against each other: what is found, and what is passed over."""
+"""diff_code: which changes of the code it finds, and which it rightly ignores."""
 
 import random
 import struct
@@ -8,10 +8,10 @@ import pytest
 
 from labkit.errors import BinaryError
 from labkit.golang import toolchain
-from labkit.golang.analysis.diff import compare
+from labkit.golang.analysis.diff import diff_code
 from labkit.golang.analysis.disassembly import disassemble, function_symbols, iter_functions
 from labkit.golang.analysis.elf import open_elf
-from labkit.golang.program import build
+from labkit.golang.program.build import build
 
 PROGRAM = """package main
 
@@ -73,7 +73,7 @@ CHANGES = {
     "main.added": ("x ^ 3", "x ^ (3 + counter)", 4),
 }
 
-# Read before all others: all that follows lies elsewhere, code and data.
+# Compiled before all other functions, so that all code and data after it move.
 BEFORE = """
 var aardvark [3000]int
 
@@ -103,14 +103,14 @@ def changed():
 
 @pytest.fixture(scope="module")
 def comparison(program, changed):
-    return compare(program, changed)
+    return diff_code(program, changed)
 
 
 def test_each_changed_function_is_found_with_the_number_of_its_changed_instructions(comparison):
     frame = comparison.changed
-    assert set(frame.what) == {"changed"}
+    assert set(frame.status) == {"changed"}
     expected = {name: count for name, (_, _, count) in CHANGES.items()}
-    assert dict(zip(frame.function, frame.different, strict=True)) == expected
+    assert dict(zip(frame.function, frame.changed_instructions, strict=True)) == expected
     assert not comparison.identical
 
 
@@ -129,8 +129,8 @@ def test_a_diff_shows_the_changed_instruction_and_no_addresses(comparison, progr
         comparison.diff("main.imediate")
 
 
-def test_what_is_shown_counts_what_differs(comparison, program):
-    count = len(comparison.names)
+def test_the_summary_counts_the_functions_that_differ(comparison, program):
+    count = len(comparison.functions)
     assert str(comparison) == (
         f"first/program and second/changed: {count - 8:,} functions are the same, 8 changed, "
         "0 only in the first, 0 only in the second."
@@ -142,10 +142,10 @@ def test_what_is_shown_counts_what_differs(comparison, program):
 
 def test_code_and_data_that_move_are_no_change(program):
     moved = build(PROGRAM.replace("\n//go", BEFORE + "\n//go", 1), name="moved")
-    where = [disassemble(each, "main.condition").address for each in (program, moved)]
-    assert where[0] != where[1]
-    frame = compare(program, moved).changed
-    assert set(frame.what) == {"only in second"}
+    before, after = (disassemble(path, "main.condition").address for path in (program, moved))
+    assert before != after
+    frame = diff_code(program, moved).changed
+    assert set(frame.status) == {"only in second"}
     assert {"main.aaa", "main.init.0"} <= set(frame.function)
     assert "main.condition" not in set(frame.function)
 
@@ -154,13 +154,13 @@ def test_another_dir_without_trimpath_is_no_change(program, tmp_path):
     directory = tmp_path / "quite" / "another"
     directory.mkdir(parents=True)
     (directory / "main.go").write_text(PROGRAM)
-    (directory / "go.mod").write_text(f"module program\n\ngo {toolchain().minor}\n")
-    made = build(directory, name="program", trimpath=False)
-    assert made.path.read_bytes() != program.path.read_bytes()
-    result = compare(program, made)
+    (directory / "go.mod").write_text(f"module program\n\ngo {toolchain().language_version}\n")
+    other = build(directory, name="program", trimpath=False)
+    assert other.path.read_bytes() != program.path.read_bytes()
+    result = diff_code(program, other)
     assert result.identical
     assert result.changed.empty
-    assert str(result).endswith(f"the code of all {len(result.names):,} functions is the same.")
+    assert str(result).endswith(f"the code of all {len(result.functions):,} functions is the same.")
 
 
 def test_position_independent_programs_are_compared_too():
@@ -170,12 +170,12 @@ def test_position_independent_programs_are_compared_too():
         name="pie",
         buildmode="pie",
     )
-    frame = compare(first, second).changed.query("what == 'changed'")
+    frame = diff_code(first, second).changed.query("status == 'changed'")
     assert frame.function.to_list() == ["main.immediate"]
 
 
 def test_goarm64_changes_the_atomics_and_leaves_the_rest(program):
-    result = compare(program, build(PROGRAM, name="lse", GOARM64="v8.1"))
+    result = diff_code(program, build(PROGRAM, name="lse", GOARM64="v8.1"))
     names = set(result.changed.function)
     assert "internal/poll.(*fdMutex).rwlock" in names
     assert not {"main.condition", "runtime.memmove", "strconv.AppendInt"} & names
@@ -186,63 +186,64 @@ def test_goarm64_changes_the_atomics_and_leaves_the_rest(program):
 
 def test_a_branch_that_goes_elsewhere_is_one_change(program, tmp_path):
     code = disassemble(program, "main.condition").instructions
-    branch = next(each for each in code if each.mnemonic in ("b.lt", "b.le", "b.gt"))
+    branch = next(line for line in code if line.mnemonic in ("b.lt", "b.le", "b.gt"))
     # One instruction further: imm19 is in bits 5 to 23.
     patched = _patched(program, tmp_path, {branch.address: branch.word + (1 << 5)})
-    frame = compare(program, patched).changed
+    frame = diff_code(program, patched).changed
     assert frame.values.tolist() == [["main.condition", "changed", 1]]
 
 
 def test_any_changed_bit_of_an_instruction_is_found_and_nothing_else(program, tmp_path):
-    chance = random.Random(7)
-    kinds = {"cmp", "sub", "movk", "b.ls", "b.ne", "b.eq", "cbz", "cbnz", "tbz", "bl", "mul"}
-    words, names = {}, set()
-    for listing in iter_functions(program):
-        able = [each for each in listing.instructions if each.mnemonic in kinds]
-        if able:
-            each = chance.choice(able)
-            words[each.address] = each.word ^ 1 << chance.randrange(5, 24)
-            names.add(listing.name)
+    rng = random.Random(7)
+    mnemonics = {"cmp", "sub", "movk", "b.ls", "b.ne", "b.eq", "cbz", "cbnz", "tbz", "bl", "mul"}
+    patches, names = {}, set()
+    for function in iter_functions(program):
+        candidates = [line for line in function.instructions if line.mnemonic in mnemonics]
+        if candidates:
+            instruction = rng.choice(candidates)
+            patches[instruction.address] = instruction.word ^ 1 << rng.randrange(5, 24)
+            names.add(function.name)
     assert len(names) > 1000
-    patched = _patched(program, tmp_path, words)
-    found = compare(program, patched).changed
-    assert set(found.function) == names
-    assert found.different.max() <= 4
+    patched = _patched(program, tmp_path, patches)
+    frame = diff_code(program, patched).changed
+    assert set(frame.function) == names
+    assert frame.changed_instructions.max() <= 4
 
 
-def test_functions_of_one_name_are_held_against_their_like(program, tmp_path):
-    """C files and linkers make namesakes; here, main.field and main.added are renamed."""
+def test_functions_of_one_name_are_compared_with_the_most_similar(program, tmp_path):
+    """C files and linkers produce them; here, main.field and main.added are renamed."""
     twins = _copy(
         program, tmp_path / "twins", {"main.field": "main.value", "main.added": "main.value"}
     )
-    names = [each.name for each in function_symbols(twins) if each.name.startswith("main.value")]
+    names = [symbol.name for symbol in function_symbols(twins)]
+    names = [name for name in names if name.startswith("main.value")]
     assert names == ["main.value", "main.value#2", "main.value#3"]
     first, second, third = (disassemble(twins, name).instructions for name in names)
     assert len({first, second, third}) == 3
 
     one_gone = _copy(program, tmp_path / "one-gone", {"main.added": "main.value"})
     count = len(disassemble(program, "main.field").instructions)
-    assert compare(twins, one_gone).changed.values.tolist() == [
+    assert diff_code(twins, one_gone).changed.values.tolist() == [
         ["main.main", "changed", 1],  # it calls main.field again
         ["main.value", "only in first", count],
         ["main.field", "only in second", count],
     ]
 
 
-def test_a_stripped_program_is_told_on_either_side(program):
+def test_a_stripped_program_is_reported_on_either_side(program):
     stripped = build(PROGRAM, name="program", ldflags="-s")
     for pair in ((program, stripped), (stripped, program)):
         with pytest.raises(BinaryError, match="is stripped: it names no functions"):
-            compare(*pair)
+            diff_code(*pair)
 
 
-def _patched(path, directory, words):
-    """A copy of a program with other words at some addresses."""
+def _patched(path, directory, patches):
+    """A copy of a program with other instructions at some addresses: ``{address: word}``."""
     with open_elf(path) as elf:
         text = elf.get_section_by_name(".text")
         offset = text["sh_offset"] - text["sh_addr"]
     content = bytearray(Path(path).read_bytes())
-    for address, word in words.items():
+    for address, word in patches.items():
         struct.pack_into("<I", content, address + offset, word)
     copy = directory / "patched"
     copy.write_bytes(content)

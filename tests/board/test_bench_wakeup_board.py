@@ -1,4 +1,4 @@
-"""The wake-up program of notebook 3.3 on a live board: what its words really do."""
+"""The wake-up program of notebook 3.3 on a live board: the effect of each of its options."""
 
 from pathlib import Path
 
@@ -10,23 +10,25 @@ from labkit.bench import latency_summary, parse_wakeups
 from labkit.tuning import CpuSet
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "03-runtime" / "3.3-real-time.ipynb"
-# Once it is urgent, a moment for its other threads to come.
-URGENT = "until ps -L -o cls= -p $! | grep -q FF; do :; done; sleep 1"
-POLICIES = f"{URGENT}; ps -L -o cls=,rtprio= -p $!"
+# Wait until one thread is in the class FF, then for the program's other threads to start.
+WAIT_FOR_FIFO = "until ps -L -o cls= -p $! | grep -q FF; do :; done; sleep 1"
+POLICIES = f"{WAIT_FOR_FIFO}; ps -L -o cls=,rtprio= -p $!"
 
 
 @pytest.fixture(scope="module")
 def program(board):
-    """The program as the notebook shows it, shipped."""
+    """The path on the board of the program that the notebook shows."""
     cells = nbformat.read(NOTEBOOK, as_version=4).cells
-    (source,) = (each.source for each in cells if "--binary wake" in each.source)
-    return golang.ship(board, golang.build(source.partition("\n")[2], name="wake"))
+    (source,) = (cell.source for cell in cells if "--binary wake" in cell.source)
+    return golang.upload(board, golang.build(source.partition("\n")[2], name="wake"))
 
 
 @pytest.fixture
 def wake(board, program):
-    def wake(words="", before=""):
-        line = f"{before} {program} {words} -count 40"
+    """A function that runs the program with some options and parses its wake-ups."""
+
+    def wake(options="", before=""):
+        line = f"{before} {program} {options} -count 40"
         return parse_wakeups(board.check(line, sudo=True).stdout)
 
     return wake
@@ -46,15 +48,15 @@ def test_a_group_confines_the_threads_of_a_program_that_locks_nothing(board, wak
     assert set(run["cpu"]) == {0}
 
 
-@pytest.mark.parametrize("way", ["sleep", "clock"])
-def test_no_way_of_waiting_wakes_before_its_moment(wake, way):
-    run = wake(f"-lock -wait {way}")
+@pytest.mark.parametrize("method", ["sleep", "clock"])
+def test_no_method_of_waiting_wakes_before_its_time(wake, method):
+    run = wake(f"-lock -wait {method}")
     assert len(run) == 40
     assert run["late_us"].min() >= 0
 
 
-def test_the_words_fifo_and_chrt_make_one_thread_urgent_and_all_of_them(board, program):
-    """The notebook rests on it: a goroutine's sleep is another thread's business."""
+def test_the_option_fifo_sets_the_policy_of_one_thread_and_chrt_that_of_all(board, program):
+    """The notebook relies on it: another thread than the sleeper's wakes a goroutine."""
 
     def policies(line):
         run = f"{line} -count 3000 >/dev/null & {POLICIES}; kill $!"
