@@ -11,7 +11,7 @@ __all__ = ["cache_dir", "config_dir"]
 
 
 def config_dir() -> Path:
-    """Where the user's own boards and trusted keys lie; ``LABKIT_CONFIG`` names another place."""
+    """Where the user's boards, platforms and trusted keys lie. ``LABKIT_CONFIG`` overrides it."""
     return Path(os.environ.get("LABKIT_CONFIG") or platformdirs.user_config_path("labkit"))
 
 

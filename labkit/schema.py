@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from labkit.errors import LabError
 
@@ -114,17 +114,17 @@ def _join(path: str, key: str) -> str:
 
 def _explain(message: str, data: object, kind: type) -> tuple[str, str]:
     """An error of msgspec in our words: what was found, and what was expected."""
-    problem, _, location = message.partition(" - at ")
+    detail, _, location = message.partition(" - at ")
     path = location.strip("`").removeprefix("$").removeprefix(".")
-    keys = re.findall(r"[^.\[\]]+", path)
-    if missing := re.fullmatch("Object missing required field `(.*)`", problem):
+    keys = re.findall(r"(?<=\[)\.\.\.|[^.\[\]]+", path)
+    if missing := re.fullmatch("Object missing required field `(.*)`", detail):
         return f" has no key {_join(path, missing[1])!r}", ""
-    found = f" is {_quoted(data)}" if not path else f": {path}{_value_at(data, keys)}"
-    if problem.startswith("Invalid enum value"):
-        return found, " or ".join(map(str, get_args(_literal_at(kind, keys))))
-    expected = problem.removeprefix("Expected ").partition(", got ")[0].replace(" | null", "")
+    problem = f" is {_quoted(data)}" if not path else f": {path}{_value_at(data, keys)}"
+    if detail.startswith("Invalid enum value"):
+        return problem, " or ".join(map(str, get_args(_type_at(kind, keys))))
+    expected = detail.removeprefix("Expected ").partition(", got ")[0].replace(" | null", "")
     expected = re.sub(r"\w+", lambda name: _TYPE_NAMES.get(name[0], name[0]), expected)
-    return found, expected.replace("`", "").replace(" | ", " or ")
+    return problem, expected.replace("`", "").replace(" | ", " or ")
 
 
 def _value_at(data: Any, keys: list[str]) -> str:
@@ -141,10 +141,10 @@ def _quoted(value: object) -> str:
     return text if len(text) <= _VALUE_LIMIT else f"{text[:_VALUE_LIMIT]}..."
 
 
-def _literal_at(kind: Any, keys: list[str]) -> Any:
-    """The Literal of the field that the path leads to."""
+def _type_at(kind: Any, keys: list[str]) -> Any:
+    """The type of the field that the path leads to; the indices of lists are no step."""
     for key in keys:
         if is_dataclass(kind):
-            kind = get_type_hints(kind)[key]
+            kind = get_type_hints(kind).get(key, kind)
         kind = next((option for option in get_args(kind) if is_dataclass(option)), kind)
-    return kind if get_origin(kind) is Literal else Literal[()]
+    return kind

@@ -226,7 +226,7 @@ class Board:
         if self._machine is None:
             raise NotVirtual(
                 f"{self.name} at {self.address} is a real machine",
-                expected="a virtual board, which can be made again",
+                expected="a virtual board",
             )
         self._transport.close()
         self._transport = self._machine.reset()

@@ -1,15 +1,16 @@
-"""What a board says of itself, asked in one round trip."""
+"""The facts of a board: its system and its processors, read in one round trip."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from labkit.display import EMULATED_NOTE
 from labkit.errors import BoardError, UnsupportedArchitecture
 
 __all__ = ["FACTS_SCRIPT", "Facts", "parse_facts"]
 
-_QUESTIONS = {
+_COMMANDS = {
     "machine": "uname -m",
     "kernel": "uname -r",
     "uid": "id -u",
@@ -26,14 +27,14 @@ _QUESTIONS = {
 }
 
 FACTS_SCRIPT = "; ".join(
-    f"printf '\\n@@{key}\\n'; {{ {question}; }} 2>/dev/null" for key, question in _QUESTIONS.items()
+    f"printf '\\n@@{key}\\n'; {{ {command}; }} 2>/dev/null" for key, command in _COMMANDS.items()
 )
-"""Shell commands whose output :func:`parse_facts` reads."""
+"""The shell commands whose output :func:`parse_facts` reads."""
 
 # Part numbers of the MIDR register; Arm's technical reference manuals, and the kernel's
-# arch/arm64/include/asm/cputype.h. 0x51 is what QEMU's `-cpu max` calls itself: part 0x051
-# of implementer 0x00, "reserved for software use".
-_PARTS = {
+# arch/arm64/include/asm/cputype.h. QEMU's `-cpu max` has part 0x051 of implementer 0x00, which
+# is "reserved for software use".
+_PROCESSORS = {
     ("0x41", "0xd03"): "Cortex-A53",
     ("0x41", "0xd05"): "Cortex-A55",
     ("0x41", "0xd07"): "Cortex-A57",
@@ -51,11 +52,11 @@ _PARTS = {
 class Facts:
     """The facts of one board.
 
-    ``memory`` and ``page_size`` are in bytes, ``long_bit`` is the word size of user space,
-    ``features`` are the kernel's hwcap names (``atomics`` is LSE), ``cpus`` the number of
-    processors online, ``cpu`` the names of their kinds. ``cache_dir`` is the one folder that
-    labkit may fill on the board. ``emulated`` says that the
-    processor is QEMU's own, so that its speed tells nothing.
+    ``memory`` and ``page_size`` are in bytes, ``long_bit`` is the word size of user space in
+    bits. ``features`` are the kernel's hwcap names (``atomics`` is LSE), ``cpus`` is the number of
+    processors online, ``cpu`` the names of their types. ``cache_dir`` is the only directory of
+    the board that labkit fills. ``emulated`` is whether QEMU emulates the processor: the durations
+    that are measured there mean nothing.
     """
 
     os: str
@@ -75,13 +76,13 @@ class Facts:
     emulated: bool
 
     def as_rows(self) -> dict[str, str]:
-        """The facts a person wants first, ready to show."""
+        """The most important facts as texts, by title."""
         return {
             "system": self.os,
             "kernel": f"{self.kernel} ({self.machine})",
-            "model": self.model or "not said",
+            "model": self.model or "not known",
             "processor": f"{self.cpus} x {self.cpu}"
-            + (", emulated: shape, not speed" if self.emulated else ""),
+            + (f", {EMULATED_NOTE}" if self.emulated else ""),
             "memory": f"{self.memory / 2**20:.0f} MiB in pages of {self.page_size // 1024} KiB",
             "atomics": "LSE" if "atomics" in self.features else "exclusives only, no LSE",
             "vectors": ", ".join(
@@ -91,9 +92,9 @@ class Facts:
         }
 
     def __str__(self) -> str:
-        made = ", emulated" if self.emulated else ""
+        emulated = ", emulated" if self.emulated else ""
         return (
-            f"{self.os}, kernel {self.kernel}, {self.cpus} x {self.cpu}{made}, "
+            f"{self.os}, kernel {self.kernel}, {self.cpus} x {self.cpu}{emulated}, "
             f"{self.memory / 2**20:.0f} MiB"
         )
 
@@ -101,67 +102,71 @@ class Facts:
 def parse_facts(output: str, name: str) -> Facts:
     """The facts of the board ``name`` from the output of :data:`FACTS_SCRIPT`.
 
-    Raises :class:`UnsupportedArchitecture`, and :class:`BoardError` where it is no Linux board.
+    Raises :class:`~labkit.errors.UnsupportedArchitecture`, and
+    :class:`~labkit.errors.BoardError` where it is no Linux board.
     """
-    answers: dict[str, str] = {}
+    outputs: dict[str, str] = {}
     for part in output.split("\n@@")[1:]:
         key, _, text = part.partition("\n")
-        answers[key] = text.strip()
+        outputs[key] = text.strip()
     try:
-        return _facts(answers, name)
+        return _facts(outputs, name)
     except (KeyError, ValueError, IndexError) as error:
         raise BoardError(
-            f"{name} does not answer as a Linux board does ({error})",
+            f"{name} does not look like a Linux board ({type(error).__name__}: {error})",
             expected="uname, id, getconf and /proc",
         ) from error
 
 
-def _facts(answers: Mapping[str, str], name: str) -> Facts:
-    """Raises KeyError, ValueError or IndexError where an answer is missing or has no meaning."""
-    if answers["machine"] not in ("aarch64", "arm64"):
+def _facts(outputs: Mapping[str, str], name: str) -> Facts:
+    """Raises KeyError, ValueError or IndexError where an output is missing or has no meaning."""
+    if outputs["machine"] not in ("aarch64", "arm64"):
         raise UnsupportedArchitecture(
-            f"{name} is a {answers['machine']} machine",
+            f"{name} is a {outputs['machine']} machine",
             expected="a 64-bit Arm one (aarch64)",
             hint="labkit board up debian-12, for a virtual one",
         )
-    system = dict(line.split("=", 1) for line in answers["os"].splitlines() if "=" in line)
-    cpu, cpus, features = _processors(answers["cpuinfo"])
+    system = dict(line.split("=", 1) for line in outputs["os"].splitlines() if "=" in line)
+    cpu, cpus, features = _processors(outputs["cpuinfo"])
     return Facts(
         os=system.get("PRETTY_NAME", "Linux").strip('"'),
         os_id=system.get("ID", "linux").strip('"'),
-        kernel=answers["kernel"],
-        machine=answers["machine"],
-        model=answers["model"],
+        kernel=outputs["kernel"],
+        machine=outputs["machine"],
+        model=outputs["model"],
         cpu=cpu,
         cpus=cpus,
         features=features,
-        long_bit=int(answers["long_bit"]),
-        page_size=int(answers["page_size"]),
-        memory=int(answers["meminfo"].split()[1]) * 1024,
-        cgroup_controllers=tuple(answers["cgroups"].split()),
-        uid=int(answers["uid"]),
-        cache_dir=answers["cache"],
-        emulated="QEMU max" in cpu or _is_qemu(answers),
+        long_bit=int(outputs["long_bit"]),
+        page_size=int(outputs["page_size"]),
+        memory=int(outputs["meminfo"].split()[1]) * 1024,
+        cgroup_controllers=tuple(outputs["cgroups"].split()),
+        uid=int(outputs["uid"]),
+        cache_dir=outputs["cache"],
+        emulated="QEMU max" in cpu or _is_qemu(outputs),
     )
 
 
 def _processors(cpuinfo: str) -> tuple[str, int, frozenset[str]]:
-    """From /proc/cpuinfo: the kinds of processor, how many, what all of them can do."""
+    """From /proc/cpuinfo: the types of the processors, their number, their common features."""
     fields: dict[str, list[str]] = {}
     for line in cpuinfo.splitlines():
         key, _, value = line.partition(":")
         fields.setdefault(key.strip(), []).append(value.strip())
-    makers = fields.get("CPU implementer", [])
-    kinds = dict.fromkeys(
-        _PARTS.get((maker, part), f"{maker}/{part}")
-        for maker, part in zip(makers, fields.get("CPU part", []), strict=False)
+    implementers = fields.get("CPU implementer", [])
+    types = dict.fromkeys(
+        _PROCESSORS.get((implementer, part), f"{implementer}/{part}")
+        for implementer, part in zip(implementers, fields.get("CPU part", []), strict=False)
     )
     sets = [frozenset(line.split()) for line in fields.get("Features", [])]
     common = frozenset.intersection(*sets) if sets else frozenset()
-    return " + ".join(kinds) or "unknown", len(fields.get("processor", [])), common
+    return " + ".join(types) or "unknown", len(fields.get("processor", [])), common
 
 
-def _is_qemu(answers: Mapping[str, str]) -> bool:
-    """Whether QEMU made the machine. On arm64 hosts it may run on KVM, at the silicon's speed;
-    labkit's own machines never do."""
-    return "linux,dummy-virt" in answers["compatible"] or "QEMU" in answers["dmi"]
+def _is_qemu(outputs: Mapping[str, str]) -> bool:
+    """Whether it is a machine of QEMU's.
+
+    With KVM such a machine has the speed of the real processor. That is not distinguished here,
+    for labkit's own machines never use KVM.
+    """
+    return "linux,dummy-virt" in outputs["compatible"] or "QEMU" in outputs["dmi"]

@@ -12,7 +12,7 @@ READ_LIMIT = 64 * 1024 * 1024
 
 # Unusual spellings of the root directory and the current one. With them before the paths, the
 # headers of `head -v` differ from any that a file may hold, such as its earlier output.
-_ABSOLUTE, _RELATIVE = "/.//.", ".//.//"
+_ABS_MARK, _REL_MARK = "/.//.", ".//.//"
 
 
 def head_command(paths: Sequence[str]) -> str:
@@ -52,4 +52,4 @@ def parse_head_output(stdout: str, stderr: str, paths: Sequence[str]) -> dict[st
 
 
 def _spelling(path: str) -> str:
-    return f"{_ABSOLUTE if path[0] == '/' else _RELATIVE}{path}"
+    return f"{_ABS_MARK if path[0] == '/' else _REL_MARK}{path}"

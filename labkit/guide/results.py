@@ -30,7 +30,7 @@ from labkit.claims.ledger import SCHEMA, schema_hint
 from labkit.claims.verdict import OUTCOMES
 from labkit.errors import GuideError
 from labkit.files import write_atomic
-from labkit.guide.summary import Row, Summary
+from labkit.guide.summary import Row, Status, Summary
 
 __all__ = ["SCHEMA", "Results", "notebook_path", "read", "verdicts_path", "write", "write_file"]
 
@@ -47,8 +47,8 @@ class Results:
     schema: int
 
 
-class _Document(msgspec.Struct):
-    """The fields of ``summary.json``. A later field needs a default; unknown ones are ignored."""
+class _Context(msgspec.Struct, kw_only=True):
+    """The fields of a run. A later field needs a default; unknown fields are ignored."""
 
     platform: str
     board: str
@@ -56,12 +56,30 @@ class _Document(msgspec.Struct):
     kernel: str
     version: str
     when: str
-    rows: list[Row]
     schema: int = 0
 
 
+class _Document(_Context, kw_only=True):
+    """The fields of ``summary.json``."""
+
+    rows: list[Row]
+
+
+class _Line(_Context, kw_only=True, rename={"not_testable_here": "not testable here"}):
+    """The columns of ``summary.csv``: those of a row, its verdicts by outcome, and the context."""
+
+    notebook: str
+    outcome: Status
+    cells: int
+    seconds: float
+    message: str
+    holds: int = 0
+    fails: int = 0
+    partly: int = 0
+    not_testable_here: int = 0
+
+
 _CONTEXT = ("platform", "board", "emulated", "kernel", "version", "when")
-"""The fields of a summary that every line of ``summary.csv`` repeats."""
 
 
 def notebook_path(directory: Path, name: str) -> Path:
@@ -168,28 +186,26 @@ def _csv(summary: Summary) -> str:
 
 
 def _read_csv(path: Path) -> _Document:
-    """The document that ``summary.csv`` stands for. Its numbers are text, so `strict` is off."""
     where = str(path)
-    rows, line = [], {}
+    lines = []
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            for line in (reader := csv.DictReader(file)):
+            for fields in (reader := csv.DictReader(file)):
                 where = f"{path}:{reader.line_num}"
-                rows.append(_csv_row(line))
-        where = str(path)
-        return msgspec.convert({**line, "rows": rows}, _Document, strict=False)
-    except msgspec.ValidationError as error:
+                # Not strict: numbers and booleans are text here.
+                lines.append(msgspec.convert(fields, _Line, strict=False))
+    except (OSError, UnicodeDecodeError, csv.Error, msgspec.ValidationError) as error:
         raise _damaged(where, str(error)) from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise _damaged(where, str(error)) from error
+    if not lines:
+        raise _damaged(where, "no rows")
+    context = {name: getattr(lines[0], name) for name in (*_CONTEXT, "schema")}
+    return _Document(**context, rows=[_row(line) for line in lines])
 
 
-def _csv_row(line: Mapping[str, str]) -> Row:
-    counts = {outcome: line.get(outcome, "0") for outcome in OUTCOMES}
-    verdicts = msgspec.convert(counts, dict[str, int], strict=False)
-    row = msgspec.convert(dict(line), Row, strict=False)
-    row.verdicts.update({outcome: count for outcome, count in verdicts.items() if count})
-    return row
+def _row(line: _Line) -> Row:
+    counts = {outcome: getattr(line, outcome.replace(" ", "_")) for outcome in OUTCOMES}
+    verdicts = {str(outcome): count for outcome, count in counts.items() if count}
+    return Row(line.notebook, line.outcome, line.cells, line.seconds, verdicts, line.message)
 
 
 def _damaged(where: str, reason: str, hint: str = "") -> GuideError:

@@ -9,12 +9,12 @@ from typing import Literal
 
 from labkit.claims.verdict import OUTCOMES
 
-__all__ = ["MARKS", "Row", "Status", "Summary"]
+__all__ = ["Row", "Status", "Summary"]
 
 Status = Literal["passed", "failed", "stopped", "skipped"]
 """How a notebook ended. Ctrl-C stops a notebook; a skipped one was never started."""
 
-MARKS: dict[Status, str] = {"passed": "✓", "failed": "✗", "stopped": "■", "skipped": "-"}
+_MARKS: dict[Status, str] = {"passed": "✓", "failed": "✗", "stopped": "■", "skipped": "-"}
 """Each status with its mark."""
 
 
@@ -41,7 +41,7 @@ class Row:
     @property
     def status(self) -> str:
         """The outcome with its mark: ``✓ passed``."""
-        return f"{MARKS[self.outcome]} {self.outcome}"
+        return f"{_MARKS[self.outcome]} {self.outcome}"
 
     @property
     def verdict_summary(self) -> str:
@@ -88,7 +88,7 @@ class Summary:
     def totals(self) -> str:
         """The number of notebooks by status, and the time, in one line."""
         outcomes = [row.outcome for row in self.rows]
-        counts = [f"{outcomes.count(status)} {status}" for status in MARKS if status in outcomes]
+        counts = [f"{outcomes.count(status)} {status}" for status in _MARKS if status in outcomes]
         return f"{', '.join(counts)} in {sum(row.seconds for row in self.rows):.0f} s"
 
     @property

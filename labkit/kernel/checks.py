@@ -1,19 +1,19 @@
-"""Checks of a kernel: what is wanted, why, and what to do about it. The data: checks.toml."""
+"""Checks of a kernel: what is expected, why, and what to do otherwise. The data: checks.toml."""
 
 from __future__ import annotations
 
 import functools
 import re
-import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
+from labkit import schema
 from labkit.errors import KernelConfigError
 from labkit.kernel.cmdline import CommandLine
 from labkit.kernel.config import read_config
-from labkit.kernel.report import CheckReport, Finding
+from labkit.kernel.report import CheckReport, CheckResult
 from labkit.kernel.runtime import ROOT_KEYS, is_runtime_key, read_runtime
 
 if TYPE_CHECKING:
@@ -24,48 +24,56 @@ __all__ = [
     "LAYERS",
     "UNKNOWN_OPTION",
     "Check",
+    "Observation",
     "check",
-    "judge",
+    "evaluate",
     "load_checks",
     "parse_checks",
 ]
 
-GROUPS = ("go", "kvm", "tuning")
-LAYERS = ("config", "cmdline", "runtime")
+Group = Literal["go", "kvm", "tuning"]
+Layer = Literal["config", "cmdline", "runtime"]
+GROUPS: tuple[str, ...] = get_args(Group)
+LAYERS: tuple[str, ...] = get_args(Layer)
 
 UNKNOWN_OPTION = "option unknown to this kernel"
-"""What is found for an option the kernel does not have; "n" would say it has, and it is off."""
+"""The value of an option that the kernel does not have. "n" means that it has it, switched off."""
 
-_NOT_THERE = ("absent", UNKNOWN_OPTION)
+_ABSENT = ("absent", UNKNOWN_OPTION)
 _LIMIT = re.compile(r"([<>]=)\s*(\d+(?:\.\d+)*)")
 _NUMBER = re.compile(r"\d+(?:\.\d+)*")
 
 
 @dataclass(frozen=True)
 class Check:
-    """One check, as checks.toml has it; the head of that file says what the fields mean."""
+    """One check of checks.toml. The head of that file says what the fields mean."""
 
     name: str
-    group: str
-    layer: str
+    group: Group
+    layer: Layer
     key: str
-    wanted: tuple[str, ...]
+    expected: str | tuple[str, ...]
     reason: str
     source: str
-    hint: str
+    remedy: str
     unless: str = ""
 
+    @property
+    def alternatives(self) -> tuple[str, ...]:
+        """The expected values; one of them is enough."""
+        return (self.expected,) if isinstance(self.expected, str) else self.expected
 
-Answer = tuple[str | None, str]
-"""What was found for a check, or ``None`` and why that could not be told."""
+
+Observation = tuple[str | None, str]
+"""The value that a board has for a check, and ""; or None, and why the value is not known."""
 
 
 def check(board: Board, group: str | None = None) -> CheckReport:
     """Check the kernel of ``board``, for one ``group`` of checks ("go", "kvm", "tuning") or all.
 
-    At most three round trips: the configuration, the run-time questions, and those only root
-    may ask (a fourth where the configuration is a module). A check whose answer cannot be had
-    is neither passed nor failed.
+    This takes at most three round trips: for the configuration, for the runtime values, and for
+    those runtime values that only root can read. It takes a fourth where the configuration is a
+    module. A check whose value is not known has neither passed nor failed.
 
     Raises :class:`~labkit.errors.KernelConfigError` for a group that does not exist, and the
     errors of the board.
@@ -77,89 +85,93 @@ def check(board: Board, group: str | None = None) -> CheckReport:
         raise KernelConfigError(
             f"there is no group of checks {group!r}", expected=f"one of {', '.join(GROUPS)}"
         )
-    wanted = [each for each in load_checks() if group in (None, each.group)]
-    answers = _ask(board, wanted)
+    specs = [spec for spec in load_checks() if group in (None, spec.group)]
+    observe = _observers(board, specs)
     emulated = board.emulated
     return CheckReport(
-        board.name, tuple(judge(each, answers[each.layer](each), emulated) for each in wanted)
+        board.name, tuple(evaluate(spec, observe[spec.layer](spec), emulated) for spec in specs)
     )
 
 
-def judge(asked: Check, answer: Answer, emulated: bool) -> Finding:
-    """Hold what was found against what is wanted."""
-    found, why_not = answer
-    return Finding(
-        name=asked.name,
-        group=asked.group,
-        layer=asked.layer,
-        key=asked.key,
-        wanted=" or ".join(asked.wanted),
-        found=why_not if found is None else found,
-        ok=None if found is None else any(_meets(found, each) for each in asked.wanted),
-        reason=asked.reason,
-        source=asked.source,
-        hint=asked.hint,
+def evaluate(spec: Check, observation: Observation, emulated: bool) -> CheckResult:
+    """Compare the value that a board has with the expected one.
+
+    >>> evaluate(load_checks()[0], ("6.1.0-56-arm64", ""), emulated=True).ok
+    True
+    """
+    actual, why_unknown = observation
+    return CheckResult(
+        name=spec.name,
+        group=spec.group,
+        layer=spec.layer,
+        key=spec.key,
+        expected=" or ".join(spec.alternatives),
+        actual=why_unknown if actual is None else actual,
+        ok=None if actual is None else any(_meets(actual, value) for value in spec.alternatives),
+        reason=spec.reason,
+        source=spec.source,
+        remedy=spec.remedy,
         emulated=emulated,
     )
 
 
-def _meets(found: str, wanted: str) -> bool:
-    if wanted == "present":
-        return found not in _NOT_THERE
-    if wanted.startswith("!="):
-        return found != wanted[2:].strip()
-    if limit := _LIMIT.fullmatch(wanted):
-        number = _NUMBER.match(found)
+def _meets(actual: str, expected: str) -> bool:
+    if expected == "present":
+        return actual not in _ABSENT
+    if expected.startswith("!="):
+        return actual != expected[2:].strip()
+    if limit := _LIMIT.fullmatch(expected):
+        number = _NUMBER.match(actual)
         if number is None:
             return False
-        has, bound = _parts(number[0]), _parts(limit[2])
-        return has >= bound if limit[1] == ">=" else has <= bound
-    return found == wanted
+        value, bound = _parts(number[0]), _parts(limit[2])
+        return value >= bound if limit[1] == ">=" else value <= bound
+    return actual == expected
 
 
 def _parts(number: str) -> tuple[int, ...]:
     return tuple(int(part) for part in number.split("."))
 
 
-# -- where the answers come from ------------------------------------------------------------
+# -- where the values come from --------------------------------------------------------------
 
 
-def _ask(board: Board, checks: Iterable[Check]) -> dict[str, Callable[[Check], Answer]]:
-    """For each layer the way from a check to its answer; the board is asked here, once."""
-    root = any(each.layer == "runtime" and each.key in ROOT_KEYS for each in checks)
+def _observers(board: Board, specs: Iterable[Check]) -> dict[str, Callable[[Check], Observation]]:
+    """For each layer a function from a check to its value. All is read from the board here."""
+    root = any(spec.layer == "runtime" and spec.key in ROOT_KEYS for spec in specs)
     runtime = read_runtime(board, root=root)
     return {
-        "config": _config_answers(board),
-        "cmdline": lambda each: (_on_cmdline(each, runtime.cmdline), ""),
-        "runtime": lambda each: (runtime.answer(each.key), "the board does not tell this user"),
+        "config": _config_observer(board),
+        "cmdline": lambda spec: (_cmdline_value(spec, runtime.cmdline), ""),
+        "runtime": lambda spec: (runtime.value(spec.key), "not known: this user cannot read it"),
     }
 
 
-def _config_answers(board: Board) -> Callable[[Check], Answer]:
+def _config_observer(board: Board) -> Callable[[Check], Observation]:
     try:
         config = read_config(board)
-    except KernelConfigError as trouble:
-        why_not = f"not known: {trouble.message}"
-        return lambda _: (None, why_not)
-    return lambda each: (config.get(each.key, UNKNOWN_OPTION), "")
+    except KernelConfigError as error:
+        why_unknown = f"not known: {error.message}"
+        return lambda _: (None, why_unknown)
+    return lambda spec: (config.get(spec.key, UNKNOWN_OPTION), "")
 
 
-def _on_cmdline(asked: Check, line: CommandLine) -> str:
-    """The last value of the key, or whether a whole word such as ``a=b`` is there."""
-    if "=" in asked.key:
-        there = _has_word(line, asked.key) and not _has_word(line, asked.unless)
-        return "present" if there else "absent"
-    found = line.get(asked.key)
-    return "absent" if found is None else found or "present"
+def _cmdline_value(spec: Check, line: CommandLine) -> str:
+    """The last value of the key; for a key such as ``a=b``, "present" or "absent"."""
+    if "=" in spec.key:
+        present = _has_parameter(line, spec.key) and not _has_parameter(line, spec.unless)
+        return "present" if present else "absent"
+    value = line.get(spec.key)
+    return "absent" if value is None else value or "present"
 
 
-def _has_word(line: CommandLine, word: str) -> bool:
-    """Whether ``a=b`` is there; the kernel takes lists too, such as ``a=b,c``."""
-    name, _, value = word.partition("=")
+def _has_parameter(line: CommandLine, parameter: str) -> bool:
+    """Whether ``a=b`` is on the line; the kernel takes lists too, such as ``a=b,c``."""
+    name, _, value = parameter.partition("=")
     return any(value in values.split(",") for values in line.getall(name))
 
 
-# -- the data -------------------------------------------------------------------------------
+# -- the data --------------------------------------------------------------------------------
 
 
 @functools.cache
@@ -169,61 +181,44 @@ def load_checks() -> tuple[Check, ...]:
 
 
 def parse_checks(text: str, source: str) -> tuple[Check, ...]:
-    """Read checks from TOML. Raises :class:`~labkit.errors.KernelConfigError`, one clear line."""
-    try:
-        tables = tomllib.loads(text).get("check", [])
-    except tomllib.TOMLDecodeError as broken:
-        raise KernelConfigError(f"{source} is not TOML: {broken}") from broken
+    """Read checks from TOML; ``source`` names the text in an error.
+
+    Raises :class:`~labkit.errors.KernelConfigError`, one line with the key that is wrong.
+    """
+    tables = schema.parse_toml(text, source=source, error=KernelConfigError).get("check")
     if not tables or not isinstance(tables, list):
         raise KernelConfigError(f"{source} holds no check", expected="tables [[check]]")
-    checks = tuple(_checked(table, f"{source}, check {n}") for n, table in enumerate(tables, 1))
-    names = [each.name for each in checks]
+    specs = tuple(_parse_check(table, f"{source}, check {n}") for n, table in enumerate(tables, 1))
+    names = [spec.name for spec in specs]
     for name in names:
-        _demand(names.count(name) == 1, f"{source}: two checks are named {name!r}", "one of a name")
-    return checks
+        _require(names.count(name) == 1, f"{source}: two checks are named {name!r}", "one")
+    return specs
 
 
-_TEXTS = frozenset(Check.__dataclass_fields__) - {"wanted"}
+def _parse_check(table: object, source: str) -> Check:
+    if isinstance(table, dict):
+        source = f"{source} ({table.get('name', 'no name')})"
+    spec = schema.convert(table, Check, source=source, error=KernelConfigError)
+    _validate(spec, source)
+    return spec
 
 
-def _checked(table: object, where: str) -> Check:
-    """One table as a :class:`Check`, each of its fields looked at."""
-    if not isinstance(table, Mapping):
-        raise KernelConfigError(f"{where} is {table!r}", expected="a table")
-    where = f"{where} ({table.get('name', 'no name')})"
-    for key in table:
-        _demand(key == "wanted" or key in _TEXTS, f"{where} has {key!r}", "no such key")
-    for key in (_TEXTS | {"wanted"}) - {"unless"}:
-        _demand(key in table, f"{where} has no {key!r}", f"a {key}")
-    for key in _TEXTS & set(table):
-        _demand(_is_text(table[key]), f"{where}: {key} is {table[key]!r}", "some text")
-    wanted = table["wanted"] if isinstance(table["wanted"], list) else [table["wanted"]]
-    _demand(
-        bool(wanted) and all(map(_is_text, wanted)),
-        f"{where}: wanted is {table['wanted']!r}",
-        "some text, or a list of texts",
-    )
-    made = Check(**{**table, "wanted": tuple(wanted)})
-    _demand_sense(made, where)
-    return made
+def _validate(spec: Check, source: str) -> None:
+    """Refuse values without a meaning: such a check would fail on every board."""
+    for field in ("name", "key", "reason", "source", "remedy"):
+        value = getattr(spec, field)
+        _require(bool(value.strip()), f"{source}: {field} = {value!r}", "text that is not blank")
+    good = bool(spec.alternatives) and all(value.strip() for value in spec.alternatives)
+    _require(good, f"{source}: expected = {spec.expected!r}", "text, or a list of texts")
+    for value in spec.alternatives:
+        good = not value.startswith(("<", ">")) or bool(_LIMIT.fullmatch(value))
+        _require(good, f"{source}: expected = {value!r}", ">= or <= and a number")
+    known = spec.layer != "runtime" or is_runtime_key(spec.key)
+    _require(known, f"{source}: key = {spec.key!r}", "a key of Runtime.value")
+    good = not spec.unless or (spec.layer == "cmdline" and "=" in spec.key)
+    _require(good, f"{source}: unless = {spec.unless!r}", "it with a key such as a=b only")
 
 
-def _demand_sense(made: Check, where: str) -> None:
-    """The values have to mean something: a check with a slip in it would fail every board."""
-    _demand(made.group in GROUPS, f"{where}: group is {made.group!r}", " or ".join(GROUPS))
-    _demand(made.layer in LAYERS, f"{where}: layer is {made.layer!r}", " or ".join(LAYERS))
-    known = made.layer != "runtime" or is_runtime_key(made.key)
-    _demand(known, f"{where}: key is {made.key!r}", "one that Runtime.answer knows")
-    _demand(not made.unless or "=" in made.key, f"{where} has unless", "it with a key such as a=b")
-    for each in made.wanted:
-        sound = not each.startswith(("<", ">")) or _LIMIT.fullmatch(each)
-        _demand(bool(sound), f"{where}: wanted is {each!r}", ">= or <= and a number")
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and bool(value.strip())
-
-
-def _demand(holds: bool, found: str, expected: str) -> None:
-    if not holds:
-        raise KernelConfigError(found, expected=expected)
+def _require(good: bool, problem: str, expected: str) -> None:
+    if not good:
+        raise KernelConfigError(problem, expected=expected)

@@ -11,17 +11,17 @@ if TYPE_CHECKING:
 
 __all__ = ["CommandLine", "parse_cmdline", "read_cmdline"]
 
-# A word ends at a space outside double quotes, as in next_arg() of the kernel's lib/cmdline.c.
-_WORD = re.compile(r'(?:"[^"]*"?|[^\s"])+')
+# A parameter ends at a space outside double quotes: next_arg() in the kernel's lib/cmdline.c.
+_PARAMETER = re.compile(r'(?:"[^"]*"?|[^\s"])+')
 
 
 @dataclass(frozen=True)
 class CommandLine:
-    """The words a kernel was started with, as the kernel itself takes them apart.
+    """The parameters a kernel was started with, split as the kernel splits them.
 
-    ``words`` are the parameters in order, each a name and a value; a flag such as ``quiet``
-    has ``None``. A name may be written with ``-`` or ``_``: the kernel takes either.
-    ``init_args`` are the words after ``--``, which go to init. ``text`` is the whole line.
+    ``parameters`` are in order, each a name and a value; the value of a flag such as ``quiet`` is
+    ``None``. ``-`` and ``_`` in a name mean the same, as for the kernel. ``init_args`` are the
+    arguments after ``--``, which go to init. ``text`` is the complete line.
 
     >>> line = parse_cmdline('root=/dev/vda quiet console=tty1 console=ttyAMA0 -- single')
     >>> line.get("console"), line.getall("console")
@@ -30,43 +30,43 @@ class CommandLine:
     (True, '', None, ('single',))
     """
 
-    words: tuple[tuple[str, str | None], ...]
+    parameters: tuple[tuple[str, str | None], ...]
     init_args: tuple[str, ...]
     text: str
 
     def __contains__(self, name: str) -> bool:
-        return any(_same(name, word) for word, _ in self.words)
+        return any(_same(name, parameter) for parameter, _ in self.parameters)
 
     def get(self, name: str, default: str | None = None) -> str | None:
-        """The last value of a parameter, "" for a flag, ``default`` where it is not there."""
+        """The last value of a parameter, "" for a flag, ``default`` where it is absent."""
         values = self.getall(name)
         return values[-1] if values else default
 
     def getall(self, name: str) -> list[str]:
-        """Every value of a parameter in order, "" for a flag; empty where it is not there."""
-        return [value or "" for word, value in self.words if _same(name, word)]
+        """All values of a parameter in order, "" for a flag; an empty list where it is absent."""
+        return [value or "" for parameter, value in self.parameters if _same(name, parameter)]
 
     def __str__(self) -> str:
         return self.text
 
 
 def parse_cmdline(text: str) -> CommandLine:
-    """Take a command line apart. Any text is one, so nothing is raised.
+    """Parse a command line. Every text is one, so nothing is raised.
 
-    >>> parse_cmdline('dyndbg="file a.c +p" "title=two words"').words
+    >>> parse_cmdline('dyndbg="file a.c +p" "title=two words"').parameters
     (('dyndbg', 'file a.c +p'), ('title', 'two words'))
     """
-    every: list[str] = _WORD.findall(text)
-    split = every.index("--") if "--" in every else len(every)
+    items: list[str] = _PARAMETER.findall(text)
+    split = items.index("--") if "--" in items else len(items)
     return CommandLine(
-        words=tuple(_parameter(word) for word in every[:split]),
-        init_args=tuple(every[split + 1 :]),
+        parameters=tuple(_parameter(item) for item in items[:split]),
+        init_args=tuple(items[split + 1 :]),
         text=text.strip(),
     )
 
 
 def read_cmdline(board: Board) -> CommandLine:
-    """Read what the board's kernel was started with, from ``/proc/cmdline``.
+    """Read the command line of the board's kernel, from ``/proc/cmdline``.
 
     Raises :class:`~labkit.errors.RemoteFileError` where /proc is not mounted.
 
@@ -76,11 +76,11 @@ def read_cmdline(board: Board) -> CommandLine:
     return parse_cmdline(board.read("/proc/cmdline"))
 
 
-def _parameter(word: str) -> tuple[str, str | None]:
-    """A word as name and value: quotes may stand around the value or around all of it."""
-    if word.startswith('"'):
-        word = word.strip('"')
-    name, equals, value = word.partition("=")
+def _parameter(text: str) -> tuple[str, str | None]:
+    """The name and the value. Quotes may be around the value or around both."""
+    if text.startswith('"'):
+        text = text.strip('"')
+    name, equals, value = text.partition("=")
     if value.startswith('"'):
         value = value[1:].removesuffix('"')
     return name, value if equals else None

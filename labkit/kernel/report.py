@@ -1,4 +1,4 @@
-"""What the checks of a kernel found, for people and for pandas."""
+"""The results of the checks of a kernel, for people and for pandas."""
 
 from __future__ import annotations
 
@@ -7,79 +7,79 @@ from dataclasses import asdict, dataclass, fields
 from html import escape
 from typing import TYPE_CHECKING
 
-from labkit.display import StrRepr
+from labkit.display import Html, StrRepr, html_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CheckReport", "Finding"]
+__all__ = ["CheckReport", "CheckResult"]
 
-# A mark and a word, never colour alone: a table is also read in print and by ear.
+# A mark and a word, never colour alone: a table is also printed, and read aloud.
 _MARKS = {True: "\N{CHECK MARK} yes", False: "\N{BALLOT X} no", None: "? not known"}
-_WORDS = {True: "yes", False: "NO", None: "?"}
+_LABELS = {True: "yes", False: "NO", None: "?"}
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One check put to one board. ``ok`` is ``None`` where the answer could not be had."""
+class CheckResult:
+    """One check on one board. ``ok`` is ``None`` where the board's value is not known."""
 
     name: str
     group: str
     layer: str
     key: str
-    wanted: str
-    found: str
+    expected: str
+    actual: str
     ok: bool | None
     reason: str
     source: str
-    hint: str
+    remedy: str
     emulated: bool
 
     @property
-    def asked(self) -> str:
-        """The key as a person would write it."""
+    def display_key(self) -> str:
+        """The key as a person writes it, such as CONFIG_KVM."""
         return f"CONFIG_{self.key}" if self.layer == "config" else self.key
 
 
 @dataclass(frozen=True, repr=False)
 class CheckReport(StrRepr):
-    """The findings of one board: a table in a notebook, plain text in a terminal.
+    """The results of one board: a table in a notebook, plain text in a terminal.
 
-    ``frame`` is the same as a :class:`pandas.DataFrame`, one row a check; ``failed`` and
-    ``undecided`` are the rows that need a person. ``ok`` says that every check passed.
+    ``frame`` is the same as a :class:`pandas.DataFrame`, one row a check. ``failed`` and
+    ``undecided`` are the rows of checks that did not pass. ``ok`` is whether all checks passed.
 
     >>> report = check(board, "tuning")                     # doctest: +SKIP
-    >>> report.failed[["name", "found", "hint"]]            # doctest: +SKIP
+    >>> report.failed[["name", "actual", "remedy"]]         # doctest: +SKIP
     """
 
     board: str
-    findings: tuple[Finding, ...]
+    results: tuple[CheckResult, ...]
 
     @property
     def ok(self) -> bool:
-        """Whether every check passed; one that could not be decided did not."""
-        return all(each.ok is True for each in self.findings)
+        """Whether every check passed; an undecided one did not."""
+        return all(result.ok is True for result in self.results)
 
     @functools.cached_property
     def frame(self) -> pd.DataFrame:
         """One row a check; ``ok`` is True, False or None."""
-        return _frame(self.findings)
+        return _frame(self.results)
 
     @property
     def failed(self) -> pd.DataFrame:
         """The rows of the checks that failed."""
-        return _frame(tuple(each for each in self.findings if each.ok is False))
+        return _frame(tuple(result for result in self.results if result.ok is False))
 
     @property
     def undecided(self) -> pd.DataFrame:
-        """The rows of the checks whose answer could not be had."""
-        return _frame(tuple(each for each in self.findings if each.ok is None))
+        """The rows of the checks whose value is not known."""
+        return _frame(tuple(result for result in self.results if result.ok is None))
 
     @property
     def summary(self) -> str:
         """The report in one line."""
-        verdicts = [each.ok for each in self.findings]
-        emulated = ", emulated" if any(each.emulated for each in self.findings) else ""
+        verdicts = [result.ok for result in self.results]
+        emulated = ", emulated" if any(result.emulated for result in self.results) else ""
         unknown = f", {verdicts.count(None)} not known" if None in verdicts else ""
         return (
             f"{self.board}{emulated}: {len(verdicts)} checks, {verdicts.count(True)} yes, "
@@ -87,45 +87,39 @@ class CheckReport(StrRepr):
         )
 
     def __str__(self) -> str:
-        names = max((len(each.name) for each in self.findings), default=0)
+        width = max((len(result.name) for result in self.results), default=0)
         lines = [self.summary]
-        for each in self.findings:
-            said = f"{each.asked}: {each.found}"
-            if not each.ok:
-                said += f" (wanted: {each.wanted})\n{'':{names + 19}}{each.hint}"
-            lines.append(f"  {_WORDS[each.ok]:3}  {each.group:6}  {each.name:{names}}    {said}")
+        for result in self.results:
+            text = f"{result.display_key}: {result.actual}"
+            if not result.ok:
+                text += f" (expected: {result.expected})\n{'':{width + 19}}{result.remedy}"
+            label = _LABELS[result.ok]
+            lines.append(f"  {label:3}  {result.group:6}  {result.name:{width}}    {text}")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        head = "".join(
-            f"<th scope='col' style='text-align:left'>{title}</th>"
-            for title in ("passed", "check", "asked", "found", "wanted", "why", "what to do")
-        )
-        rows = "".join(_row(each) for each in self.findings)
-        return (
-            f"<table><caption>{escape(self.summary)}</caption>"
-            f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-        )
+        header = ("passed", "check", "key", "actual", "expected", "reason", "remedy")
+        return html_table(map(_cells, self.results), caption=self.summary, header=header)
 
 
-def _row(each: Finding) -> str:
-    why = f"{escape(each.reason)} <small>({escape(each.source)})</small>"
-    cells = (
-        _MARKS[each.ok],
-        escape(f"{each.group}: {each.name}"),
-        f"<code>{escape(each.asked)}</code> <small>{each.layer}</small>",
-        escape(each.found),
-        escape(each.wanted),
-        why,
-        "" if each.ok else escape(each.hint),
+def _cells(result: CheckResult) -> tuple[str, ...]:
+    key = f"<code>{escape(result.display_key)}</code> <small>{result.layer}</small>"
+    reason = f"{escape(result.reason)} <small>({escape(result.source)})</small>"
+    return (
+        _MARKS[result.ok],
+        f"{result.group}: {result.name}",
+        Html(key),
+        result.actual,
+        result.expected,
+        Html(reason),
+        "" if result.ok else result.remedy,
     )
-    return "<tr>" + "".join(f"<td style='text-align:left'>{cell}</td>" for cell in cells) + "</tr>"
 
 
-def _frame(findings: tuple[Finding, ...]) -> pd.DataFrame:
-    import pandas as pd  # half a second, and a batch run may not need it
+def _frame(results: tuple[CheckResult, ...]) -> pd.DataFrame:
+    import pandas as pd  # Imported here: it takes half a second, and a batch run may not need it.
 
-    columns = [each.name for each in fields(Finding)]
-    frame = pd.DataFrame([asdict(each) for each in findings], columns=columns)
-    # Three answers: as bool or category pandas would turn None into something else.
+    columns = [field.name for field in fields(CheckResult)]
+    frame = pd.DataFrame([asdict(result) for result in results], columns=columns)
+    # True, False and None: as bool or category, pandas would turn None into something else.
     return frame.astype({"ok": object})

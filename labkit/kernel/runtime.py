@@ -1,4 +1,4 @@
-"""What a running kernel does: asked on the board, the last of the three layers."""
+"""What a running kernel does: read on the board, the last of the three layers."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 __all__ = ["ROOT_KEYS", "Runtime", "is_runtime_key", "parse_runtime", "read_runtime"]
 
-# What depends on who asks: opening is the only proof that a device may be opened, and
-# kernel.dmesg_restrict (on by default in Debian) keeps the kernel's log for root. The first
-# line of the log, where it is still there, tells that nothing has dropped out of it.
-_PERSONAL = {
+# Their output depends on the user: only opening a device proves that the user may open it, and
+# kernel.dmesg_restrict (on by default in Debian) hides the kernel's log from all but root. The
+# first line of the log, where it is still there, proves that the log is complete.
+_USER_COMMANDS = {
     "kvm_open": "( : <>/dev/kvm ) && echo yes",
     "log": "log=$(dmesg) && echo readable && "
     "printf '%s\\n' \"$log\" | grep -E 'kvm ?\\[|Booting Linux on physical CPU'",
 }
 
-_QUESTIONS = {
+_COMMANDS = {
     "uid": "id -u",
     "kernel": "uname -r",
     "build": "uname -v",
@@ -35,23 +35,23 @@ _QUESTIONS = {
     "cgroup": "stat -fc %T /sys/fs/cgroup",
     "controllers": "cat /sys/fs/cgroup/cgroup.controllers",
     "thp": "cat /sys/kernel/mm/transparent_hugepage/enabled",
-    # Where PSI is off the file may be there all the same, and refuse to be read.
+    # With PSI switched off the file may exist, and reading it fails.
     "psi": "head -n1 /proc/pressure/cpu",
     "cpufreq": "cat /sys/devices/system/cpu/cpufreq/policy*/scaling_driver",
     "kvm": "ls /dev/kvm",
-    **_PERSONAL,
+    **_USER_COMMANDS,
 }
 
 
 @dataclass(frozen=True)
 class Runtime:
-    """What one board's kernel says of itself while it runs.
+    """The state of one board's kernel while it runs.
 
-    ``kernel`` is ``uname -r`` and ``release`` its numbers. ``preemption`` is the word in
-    ``uname -v`` ("" for none or voluntary), ``page_size`` in bytes (0: not known). ``thp`` and
-    ``cpufreq_driver`` are "" where the board has none, ``cgroup_version`` is 0 there.
-    ``kvm_mode`` is what the log says of KVM: "VHE", "nVHE", "Protected nVHE", "" where KVM did
-    not start. ``kvm_mode`` and ``kvm_by_root`` are ``None`` where only root could tell.
+    ``kernel`` is ``uname -r`` and ``release`` its numbers. ``preemption`` is the model in
+    ``uname -v``, such as PREEMPT_RT ("" for none or voluntary), ``page_size`` is in bytes (0: not
+    known). ``thp`` and ``cpufreq_driver`` are "" where the board has none, ``cgroup_version`` is
+    0 there. ``kvm_mode`` is KVM's mode in the log: "VHE", "nVHE", "Protected nVHE", or "" where
+    KVM did not start. ``kvm_mode`` and ``kvm_by_root`` are ``None`` where only root can find out.
     """
 
     kernel: str
@@ -70,98 +70,99 @@ class Runtime:
     kvm_by_root: bool | None
     kvm_mode: str | None
 
-    def answer(self, key: str) -> str | None:
-        """What was found for the ``key`` of a check, ``None`` where it could not be told.
+    def value(self, key: str) -> str | None:
+        """The value for the ``key`` of a check as text; ``None`` where it is not known.
 
-        Keys: a field of this class, ``hwcap.NAME``, ``cgroup.CONTROLLER``.
-        Raises :class:`KeyError` for any other (:func:`is_runtime_key` tells beforehand).
+        A key is a field of this class, ``hwcap.NAME`` or ``cgroup.CONTROLLER``. Raises
+        :class:`KeyError` for another key; :func:`is_runtime_key` is the test for that.
         """
         kind, _, name = key.partition(".")
         if kind == "hwcap" and name:
             return _present(name in self.hwcaps)
         if kind == "cgroup" and name:
             return _present(name in self.cgroup_controllers)
-        return _ANSWERS[key](self)
+        return _VALUES[key](self)
 
 
-_ANSWERS: Mapping[str, Callable[[Runtime], str | None]] = {
-    "kernel": lambda board: board.kernel or None,
-    "preemption": lambda board: board.preemption or "none or voluntary",
-    "page_size": lambda board: str(board.page_size) if board.page_size else None,
-    "cgroup_version": lambda board: str(board.cgroup_version or "absent"),
-    "thp": lambda board: board.thp or "absent",
-    "psi": lambda board: _present(board.psi),
-    "cpufreq_driver": lambda board: board.cpufreq_driver or "absent",
-    "kvm_device": lambda board: _present(board.kvm_device),
-    "kvm_by_user": lambda board: "yes" if board.kvm_by_user else "no",
-    "kvm_by_root": lambda board: {True: "yes", False: "no", None: None}[board.kvm_by_root],
-    "kvm_mode": lambda board: None if board.kvm_mode is None else board.kvm_mode or "absent",
+_VALUES: Mapping[str, Callable[[Runtime], str | None]] = {
+    "kernel": lambda runtime: runtime.kernel or None,
+    "preemption": lambda runtime: runtime.preemption or "none or voluntary",
+    "page_size": lambda runtime: str(runtime.page_size) if runtime.page_size else None,
+    "cgroup_version": lambda runtime: str(runtime.cgroup_version or "absent"),
+    "thp": lambda runtime: runtime.thp or "absent",
+    "psi": lambda runtime: _present(runtime.psi),
+    "cpufreq_driver": lambda runtime: runtime.cpufreq_driver or "absent",
+    "kvm_device": lambda runtime: _present(runtime.kvm_device),
+    "kvm_by_user": lambda runtime: "yes" if runtime.kvm_by_user else "no",
+    "kvm_by_root": lambda runtime: {True: "yes", False: "no", None: None}[runtime.kvm_by_root],
+    "kvm_mode": lambda runtime: None if runtime.kvm_mode is None else runtime.kvm_mode or "absent",
 }
 
 
 ROOT_KEYS = frozenset({"kvm_by_root", "kvm_mode"})
-"""The keys that may need root to be answered."""
+"""The keys whose values only root may be able to read."""
 
 
 def is_runtime_key(key: str) -> bool:
-    """Whether :meth:`Runtime.answer` knows ``key``.
+    """Whether :meth:`Runtime.value` knows ``key``.
 
     >>> is_runtime_key("hwcap.atomics"), is_runtime_key("hwcaps")
     (True, False)
     """
     kind, _, name = key.partition(".")
-    return key in _ANSWERS or (kind in ("hwcap", "cgroup") and bool(name))
+    return key in _VALUES or (kind in ("hwcap", "cgroup") and bool(name))
 
 
 def read_runtime(board: Board, *, root: bool = True) -> Runtime:
-    """Ask ``board`` what its kernel does, in one round trip.
+    """Read the state of the board's kernel in one round trip.
 
-    Where only root may see the log or open /dev/kvm, and ``root`` allows it, a second round
-    trip asks with sudo. Without the right to use sudo those fields stay ``None``.
+    Where only root may read the log or open /dev/kvm, and with ``root``, a second round trip
+    uses sudo. Without the right to use sudo those fields stay ``None``. Raises the errors of the
+    board.
 
     >>> read_runtime(board).kvm_mode                        # doctest: +SKIP
     'VHE'
     """
-    said = _ask(board, _QUESTIONS)
-    if said.get("uid") == "0":
-        return parse_runtime(said, said)
+    outputs = _run(board, _COMMANDS)
+    if outputs.get("uid") == "0":
+        return parse_runtime(outputs, outputs)
     as_root: dict[str, str] = {}
-    hidden = not said.get("log") or (said.get("kvm") and not said.get("kvm_open"))
+    hidden = not outputs.get("log") or (outputs.get("kvm") and not outputs.get("kvm_open"))
     if root and hidden:
         with suppress(SudoRefused):
-            as_root = _ask(board, _PERSONAL, sudo=True)
-    return parse_runtime(said, as_root)
+            as_root = _run(board, _USER_COMMANDS, sudo=True)
+    return parse_runtime(outputs, as_root)
 
 
-def parse_runtime(said: Mapping[str, str], as_root: Mapping[str, str]) -> Runtime:
-    """Make a :class:`Runtime` of the answers to the questions; empty ones were refused."""
-    kernel = said.get("kernel", "")
-    preemption = re.search(r"PREEMPT\w*", said.get("build", ""))
-    chosen = re.search(r"\[(\w+)\]", said.get("thp", ""))
-    by_user = said.get("kvm_open") == "yes"
+def parse_runtime(outputs: Mapping[str, str], as_root: Mapping[str, str]) -> Runtime:
+    """Make a :class:`Runtime` of the commands' outputs; a command that failed has an empty one."""
+    kernel = outputs.get("kernel", "")
+    preemption = re.search(r"PREEMPT\w*", outputs.get("build", ""))
+    selected = re.search(r"\[(\w+)\]", outputs.get("thp", ""))
+    by_user = outputs.get("kvm_open") == "yes"
     by_root = as_root["kvm_open"] == "yes" if "kvm_open" in as_root else None
     return Runtime(
         kernel=kernel,
         release=tuple(int(part) for part in re.findall(r"\d+", kernel.partition("-")[0])),
         preemption=preemption[0] if preemption else "",
-        page_size=int(said.get("page_size") or 0),
-        cmdline=parse_cmdline(said.get("cmdline", "")),
-        hwcaps=frozenset(said.get("hwcaps", "").partition(":")[2].split()),
-        cgroup_version={"cgroup2fs": 2, "tmpfs": 1}.get(said.get("cgroup", ""), 0),
-        cgroup_controllers=tuple(said.get("controllers", "").split()),
-        thp=chosen[1] if chosen else "",
-        psi=bool(said.get("psi")),
-        cpufreq_driver=(said.get("cpufreq", "").split() or [""])[0],
-        kvm_device=bool(said.get("kvm")),
+        page_size=int(outputs.get("page_size") or 0),
+        cmdline=parse_cmdline(outputs.get("cmdline", "")),
+        hwcaps=frozenset(outputs.get("hwcaps", "").partition(":")[2].split()),
+        cgroup_version={"cgroup2fs": 2, "tmpfs": 1}.get(outputs.get("cgroup", ""), 0),
+        cgroup_controllers=tuple(outputs.get("controllers", "").split()),
+        thp=selected[1] if selected else "",
+        psi=bool(outputs.get("psi")),
+        cpufreq_driver=(outputs.get("cpufreq", "").split() or [""])[0],
+        kvm_device=bool(outputs.get("kvm")),
         kvm_by_user=by_user,
-        # Root may do what the user may; a device that is not there nobody opens.
-        kvm_by_root=by_user if by_user or not said.get("kvm") else by_root,
-        kvm_mode=_kvm_mode(said.get("log") or as_root.get("log", "")),
+        # Root may do what the user may. A device that does not exist cannot be opened.
+        kvm_by_root=by_user if by_user or not outputs.get("kvm") else by_root,
+        kvm_mode=_kvm_mode(outputs.get("log") or as_root.get("log", "")),
     )
 
 
 def _kvm_mode(log: str) -> str | None:
-    """What KVM said when it started (kvm_arm_init in arch/arm64/kvm/arm.c).
+    """KVM's mode from its message at the start (kvm_arm_init in arch/arm64/kvm/arm.c).
 
     Kernels before 6.8 call the mode without VHE "Hyp mode", later ones "Hyp nVHE mode".
 
@@ -171,19 +172,22 @@ def _kvm_mode(log: str) -> str | None:
     started = re.search(r"kvm \[\d+\]: (.*) mode initialized successfully", log)
     if started:
         return started[1].removeprefix("Hyp").strip() or "nVHE"
-    # No word of KVM means something only where the log still has its beginning.
-    told = "HYP mode not available" in log or "KVM disabled" in log
-    return "" if told or "Booting Linux" in log else None
+    # Without a message of KVM's, KVM did not start; but only a complete log proves that.
+    failed = "HYP mode not available" in log or "KVM disabled" in log
+    return "" if failed or "Booting Linux" in log else None
 
 
-def _ask(board: Board, questions: Mapping[str, str], *, sudo: bool = False) -> dict[str, str]:
-    asked = "; ".join(f"echo '@@{key}'; {{ {ask}; }} 2>/dev/null" for key, ask in questions.items())
-    said = {}
-    for part in ("\n" + board.run(asked, sudo=sudo).stdout).split("\n@@")[1:]:
+def _run(board: Board, commands: Mapping[str, str], *, sudo: bool = False) -> dict[str, str]:
+    """The output of each command, all of them run in one round trip."""
+    script = "; ".join(
+        f"echo '@@{key}'; {{ {command}; }} 2>/dev/null" for key, command in commands.items()
+    )
+    outputs = {}
+    for part in ("\n" + board.run(script, sudo=sudo).stdout).split("\n@@")[1:]:
         key, _, text = part.partition("\n")
-        said[key] = text.strip()
-    return said
+        outputs[key] = text.strip()
+    return outputs
 
 
-def _present(there: bool) -> str:
-    return "present" if there else "absent"
+def _present(present: bool) -> str:
+    return "present" if present else "absent"

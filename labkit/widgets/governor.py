@@ -35,12 +35,12 @@ class GovernorPanel(Panel):
         super().__init__(board)
         self.changes: list[Change] = []
         self.policies: list[Policy] = []
-        self.unsupported = ""
+        self.unavailable = ""
         """Why there are no controls, on a board without policies."""
         try:
             self.policies = cpufreq.require_policies(board)
         except TuningError as error:
-            self.unsupported = str(error)
+            self.unavailable = str(error)
         self.module_governors = cpufreq.module_governors(board) if self.policies else []
         self.samples: list[tuple[float, int, int]] = []
         """Seconds (monotonic), processor and kHz of the last polls."""
@@ -80,7 +80,7 @@ class GovernorPanel(Panel):
     def text(self) -> str:
         """See :meth:`Panel.text`."""
         if not self.policies:
-            return f"{self.title} panel: {self.unsupported}"
+            return f"{self.title} panel: {self.unavailable}"
         return f"{self.title} panel of {self.board.name}\n" + "\n".join(
             f"{policy.name}: processors {', '.join(map(str, policy.cpus))}; "
             f"{_settings_text(policy)}; governors {', '.join(policy.governors)}"
@@ -102,7 +102,7 @@ class GovernorPanel(Panel):
         import ipywidgets as widgets
 
         if not self.policies:
-            return [widgets.HTML(self.unsupported)]
+            return [widgets.HTML(self.unavailable)]
         self._chart = widgets.HTML()
         self._poll_note = widgets.HTML()
         selection = self._selection()

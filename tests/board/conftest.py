@@ -65,6 +65,7 @@ def start_sshd(eventually):
             "UsePAM no\nStrictModes no\nPermitRootLogin yes\nPasswordAuthentication no\n"
             "KbdInteractiveAuthentication no\nMaxStartups 100\nMaxSessions 50\n"
             "Subsystem sftp internal-sftp\n"
+            f"SetEnv HOME={directory}\n"  # the user's own shell files are not read
         )
         argv = [SSHD, "-D", "-e", "-f", str(config)]
         # Newer servers block an address after a few failed logins; the tests fail on purpose.

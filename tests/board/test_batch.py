@@ -96,7 +96,7 @@ def test_a_board_killed_under_a_notebook(write, machine):
 def test_a_run_killed_with_its_board_needs_no_cleaning(write, machine, tmp_path, eventually):
     """kill -9 of QEMU and of the run itself; the next run works."""
     fine = write("fine", 'board.check("true")')
-    process = begin(write, machine, tmp_path, eventually)
+    process = start_run(write, machine, tmp_path, eventually)
     os.kill(int((machine.directory / "qemu.pid").read_text()), signal.SIGKILL)
     process.kill()
     process.communicate()
@@ -104,7 +104,7 @@ def test_a_run_killed_with_its_board_needs_no_cleaning(write, machine, tmp_path,
 
 
 def test_ctrl_c_leaves_the_board_usable(write, machine, tmp_path, eventually):
-    process = begin(write, machine, tmp_path, eventually)
+    process = start_run(write, machine, tmp_path, eventually)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
@@ -114,7 +114,7 @@ def test_ctrl_c_leaves_the_board_usable(write, machine, tmp_path, eventually):
         assert board.check("uname -m").stdout == "aarch64\n"
 
 
-def begin(write, machine, tmp_path, eventually):
+def start_run(write, machine, tmp_path, eventually):
     """A run in a process of its own, at the moment its notebook waits for the board."""
     wait = "open('begun', 'w').close()\nboard.run('sleep 100', timeout=200)"
     notebook = write("long", wait)

@@ -1,4 +1,4 @@
-"""Go programs on a live board: shipped once, heard, ended where they must be, cleared away."""
+"""Go programs on a live board: uploaded once, their output, their limits, and their removal."""
 
 import gc
 import itertools
@@ -19,16 +19,16 @@ from labkit.errors import (
 )
 from labkit.golang import (
     build,
-    remove_uploads,
     install_on,
     installed_on,
     remove_from,
+    remove_uploads,
     run_on,
-    upload,
     toolchain,
+    upload,
 )
 
-TELLING = """package main
+REPORTING = """package main
 
 import (
 	"fmt"
@@ -37,14 +37,16 @@ import (
 
 func main() {
 	fmt.Println(os.Args[1:], os.Getenv("WORD"))
-	fmt.Fprintln(os.Stderr, "complained")
+	fmt.Fprintln(os.Stderr, "to stderr")
 	os.Exit(3)
 }
 """
 
 HELLO = 'package main\n\nimport "fmt"\n\nfunc main() { fmt.Println("hello") }\n'
 
-FOREVER = 'package main\n\nimport "fmt"\n\nfunc main() {\n\tfmt.Println("begun")\n\tfor {\n\t}\n}\n'
+FOREVER = (
+    'package main\n\nimport "fmt"\n\nfunc main() {\n\tfmt.Println("started")\n\tfor {\n\t}\n}\n'
+)
 
 FLOOD = """package main
 
@@ -78,14 +80,14 @@ TRAP = {
     "trap_arm64.s": "TEXT \N{MIDDLE DOT}trap(SB),4,$0-0\n\tWORD $0\n\tRET\n",
 }
 
-RAISED = (
+PANICKING = (
     'package main\n\nimport "os"\n\nfunc main() {\n\tpanic("no " + os.Args[0][:0] + "more")\n}\n'
 )
 
 
 @pytest.fixture
 def shell(shell, board):
-    """A real IPython with the board in it, and nothing of the test before."""
+    """A real IPython with the board in a variable, and no variables of the test before."""
     shell.reset(new_session=False)
     shell.user_ns["board"] = board
     return shell
@@ -93,15 +95,15 @@ def shell(shell, board):
 
 @pytest.fixture
 def put(board, monkeypatch):
-    """The files that went over the link, in order."""
-    real, sent = type(board._transport).put, []
+    """The paths of the uploads, in order."""
+    original, uploads = type(board._transport).put, []
 
-    def counted(self, local, remote, *, mode):
-        sent.append(remote)
-        real(self, local, remote, mode=mode)
+    def recorded(self, local, remote, *, mode):
+        uploads.append(remote)
+        original(self, local, remote, mode=mode)
 
-    monkeypatch.setattr(type(board._transport), "put", counted)
-    return sent
+    monkeypatch.setattr(type(board._transport), "put", recorded)
+    return uploads
 
 
 def runs(board, name):
@@ -109,13 +111,13 @@ def runs(board, name):
 
 
 def files(board):
-    found = board.run("find %s -mindepth 1 2>/dev/null", board.facts.cache_dir)
-    return sorted(found.lines)
+    """The paths below the directory of uploads."""
+    return sorted(board.run("find %s -mindepth 1 2>/dev/null", board.facts.cache_dir).lines)
 
 
 @contextmanager
 def one_megabyte(board):
-    """A board whose room for programs is one megabyte."""
+    """A board with one megabyte of space for programs."""
     directory = board.facts.cache_dir
     remove_uploads(board)
     board.check("mkdir -p %s", directory)
@@ -128,21 +130,23 @@ def one_megabyte(board):
 
 
 def test_status_both_streams_arguments_and_environment_arrive(board):
-    result = run_on(board, build(TELLING, name="telling"), ["a b", "$HOME", 3], {"WORD": "it's"})
-    assert (result.stdout, result.stderr) == ("[a b $HOME 3] it's\n", "complained\n")
+    result = run_on(
+        board, build(REPORTING, name="reporting"), ["a b", "$HOME", 3], {"WORD": "it's"}
+    )
+    assert (result.stdout, result.stderr) == ("[a b $HOME 3] it's\n", "to stderr\n")
     assert result.exit_status == 3
-    assert result.command == "telling 'a b' '$HOME' 3"
+    assert result.command == "reporting 'a b' '$HOME' 3"
 
 
-def test_a_program_runs_as_root_where_asked(board):
+def test_a_program_runs_as_root_if_requested(board):
     text = 'package main\n\nimport "os"\n\nfunc main() { os.Exit(os.Getuid() & 127) }\n'
     program = build(text, name="whoami")
     assert run_on(board, program).exit_status == board.facts.uid & 127
     assert run_on(board, program, sudo=True).exit_status == 0
 
 
-def test_what_go_itself_says_of_a_panic_is_in_the_result(board):
-    result = run_on(board, build(RAISED, name="panics"))
+def test_what_go_prints_about_a_panic_is_in_the_result(board):
+    result = run_on(board, build(PANICKING, name="panics"))
     assert result.exit_status == 2
     assert result.stderr.startswith("panic: no more\n\ngoroutine 1 [running]:\n")
 
@@ -153,10 +157,10 @@ def test_an_instruction_the_processor_does_not_have_is_status_132(board):
 
 
 def test_a_loop_for_ever_is_ended_on_the_board(board, eventually):
-    with pytest.raises(CommandTimeout, match="`forever` ran past 2 s") as late:
+    with pytest.raises(CommandTimeout, match="`forever` ran past 2 s") as error:
         run_on(board, build(FOREVER, name="forever"), timeout=2)
-    assert late.value.result.stdout == "begun\n"
-    assert "\n" not in str(late.value)
+    assert error.value.result.stdout == "started\n"
+    assert "\n" not in str(error.value)
     eventually(lambda: not runs(board, "forever"))
 
 
@@ -164,40 +168,41 @@ def test_a_flood_is_ended_on_the_board_and_does_not_fill_the_memory(board, event
     program = build(FLOOD, name="flood")
     upload(board, program)
     tracemalloc.start()
-    began = time.monotonic()
+    start = time.monotonic()
     try:
-        with pytest.raises(OutputLimitExceeded, match="flood printed more than 2 MiB") as flood:
-            run_on(board, program, limit=2 << 20)
+        with pytest.raises(OutputLimitExceeded, match="flood printed more than 2 MiB") as error:
+            run_on(board, program, output_limit=2 << 20)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - start < 15
     assert peak < 32 << 20
-    assert 0 < len(flood.value.result.stdout) <= 2000
+    assert 0 < len(error.value.result.stdout) <= 2000
+    assert "output_limit=BYTES" in error.value.hint
     eventually(lambda: not runs(board, "flood"))
     gc.collect()
 
 
 def test_output_within_the_limit_is_no_flood(board):
-    result = run_on(board, build(SLOWLY, name="slowly"), limit=8)
+    result = run_on(board, build(SLOWLY, name="slowly"), output_limit=8)
     assert (result.stdout, result.stderr) == ("one\n", "two\n")
     with pytest.raises(OutputLimitExceeded):
-        run_on(board, build(SLOWLY, name="slowly"), limit=7)
+        run_on(board, build(SLOWLY, name="slowly"), output_limit=7)
 
 
-def test_output_is_heard_as_it_comes(board):
-    heard = []
+def test_output_arrives_while_the_program_runs(board):
+    pieces = []
 
     def on_output(out, err):
-        heard.append((time.monotonic(), out, err))
+        pieces.append((time.monotonic(), out, err))
 
     run_on(board, build(SLOWLY, name="slowly"), on_output=on_output)
-    assert [piece[1:] for piece in heard] == [(b"one\n", b""), (b"", b"two\n")]
-    assert heard[1][0] - heard[0][0] > 0.7
+    assert [piece[1:] for piece in pieces] == [(b"one\n", b""), (b"", b"two\n")]
+    assert pieces[1][0] - pieces[0][0] > 0.7
 
 
 @pytest.mark.parametrize("kind", [RuntimeError, OSError])
-def test_what_the_hearer_raises_ends_the_program_on_the_board(board, eventually, kind):
+def test_an_exception_of_the_callback_ends_the_program_on_the_board(board, eventually, kind):
     def on_output(out, err):
         raise kind("enough")
 
@@ -207,7 +212,7 @@ def test_what_the_hearer_raises_ends_the_program_on_the_board(board, eventually,
     assert board.check("echo usable").stdout == "usable\n"
 
 
-def test_a_program_is_shipped_once_and_again_when_the_board_lost_it(board, put):
+def test_a_program_is_uploaded_once_and_again_when_the_board_lost_it(board, put):
     remove_uploads(board)
     program = build(HELLO, name="hello")
     for _ in range(2):
@@ -218,46 +223,46 @@ def test_a_program_is_shipped_once_and_again_when_the_board_lost_it(board, put):
     assert len(put) == 2
 
 
-def test_clearing_removes_what_was_shipped_and_nothing_else(board):
+def test_removing_uploads_removes_nothing_else(board):
     upload(board, build(HELLO, name="hello"))
-    mine = board.facts.cache_dir.rpartition("/")[0] + "/mine"
-    board.check("touch %s", mine)
+    other = board.facts.cache_dir.rpartition("/")[0] + "/other"
+    board.check("touch %s", other)
     try:
         assert files(board)
         remove_uploads(board)
         assert files(board) == []
         assert not board.run("test -e %s", board.facts.cache_dir).ok
-        assert board.run("test -e %s", mine).ok
+        assert board.run("test -e %s", other).ok
         remove_uploads(board)
     finally:
-        board.check("rm -f %s", mine)
+        board.check("rm -f %s", other)
 
 
 def test_a_full_board_is_one_line_and_nothing_is_left(board):
     program = build(HELLO, name="hello")
     with one_megabyte(board):
-        with pytest.raises(RemoteFileError, match="hello cannot be copied.*full disk") as full:
+        with pytest.raises(RemoteFileError, match="hello cannot be copied.*full disk") as error:
             run_on(board, program)
-        assert "\n" not in str(full.value)
+        assert "\n" not in str(error.value)
         assert [name for name in files(board) if not name.endswith("/programs")] == []
-        with pytest.raises(RemoteFileError, match="1 MiB free; expected 240 MiB") as full:
+        with pytest.raises(RemoteFileError, match="1 MiB free; expected 240 MiB") as error:
             install_on(board)
-        assert "\n" not in str(full.value)
+        assert "\n" not in str(error.value)
         assert installed_on(board) == []
     assert run_on(board, program).stdout == "hello\n"
 
 
 def test_a_cell_prints_what_the_program_prints(shell, capsys):
-    done = shell.run_cell(f"%%go --env WORD=x --may-fail --result told a b\n{TELLING}")
-    assert done.success
-    said = capsys.readouterr()
-    assert said.out == "[a b] x\n[status 3]\n"
-    assert said.err == "complained\n"
-    assert shell.user_ns["told"].exit_status == 3
+    cell = f"%%go --env WORD=x --may-fail --result outcome a b\n{REPORTING}"
+    assert shell.run_cell(cell).success
+    captured = capsys.readouterr()
+    assert captured.out == "[a b] x\n[status 3]\n"
+    assert captured.err == "to stderr\n"
+    assert shell.user_ns["outcome"].exit_status == 3
 
 
-def test_a_line_that_is_printed_in_pieces_is_whole_in_a_notebook(board_name):
-    opened = f"%load_ext labkit\nimport labkit\nboard = labkit.open_board({board_name!r})"
+def test_a_line_that_is_printed_in_pieces_is_one_line_in_a_notebook(board_name):
+    opening = f"%load_ext labkit\nimport labkit\nboard = labkit.open_board({board_name!r})"
     printing = """%%go
 package main
 
@@ -268,59 +273,60 @@ func main() {
 	fmt.Println("four")
 }
 """
-    cells = [nbformat.v4.new_code_cell(text) for text in (opened, printing)]
+    cells = [nbformat.v4.new_code_cell(text) for text in (opening, printing)]
     notebook = nbformat.v4.new_notebook(cells=cells)
     NotebookClient(notebook, kernel_name="python3").execute()
-    # Nothing but SSH decides which stream arrives first, and Jupyter cuts where it flushes.
-    streams = [each.name for each in notebook.cells[1].outputs]
+    # SSH alone decides which stream arrives first, and Jupyter starts an output at each flush.
+    outputs = notebook.cells[1].outputs
+    streams = [output.name for output in outputs]
     assert [name for name, _ in itertools.groupby(streams)] in (
         ["stdout", "stderr"],
         ["stderr", "stdout"],
     )
-    texts = "".join(each.text for each in notebook.cells[1].outputs)
-    assert texts in ("one 2 three\nfour\n", "four\none 2 three\n")
+    text = "".join(output.text for output in outputs)
+    assert text in ("one 2 three\nfour\n", "four\none 2 three\n")
 
 
 def test_a_failing_program_is_an_error_of_the_cell_unless_it_may(shell, capsys):
-    failed = shell.run_cell(f"%%go --result told\n{TELLING}").error_in_exec
+    failed = shell.run_cell(f"%%go --result outcome\n{REPORTING}").error_in_exec
     assert isinstance(failed, GoError)
     assert "ended with status 3" in str(failed)
     assert "--may-fail" in failed.hint
-    assert shell.user_ns["told"].stderr == "complained\n"
+    assert shell.user_ns["outcome"].stderr == "to stderr\n"
 
 
 def test_a_cell_that_never_ends_is_ended(shell, board, eventually, capsys):
     failed = shell.run_cell(f"%%go --timeout 2\n{FOREVER}").error_in_exec
     assert isinstance(failed, CommandTimeout)
-    assert capsys.readouterr().out.startswith("begun\n")
+    assert capsys.readouterr().out.startswith("started\n")
     eventually(lambda: not runs(board, "cell"))
 
 
-def test_a_cell_that_was_changed_is_on_its_way_again_at_once(shell, capsys):
+def test_a_changed_cell_is_built_and_run_within_seconds(shell, capsys):
     assert shell.run_cell(f"%%go\n{HELLO}").success
     changed = HELLO.replace("hello", f"changed {time.time_ns()}")
-    began = time.monotonic()
+    start = time.monotonic()
     assert shell.run_cell(f"%%go\n{changed}").success
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - start < 5
     assert capsys.readouterr().out.startswith("hello\nchanged")
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_a_toolchain_is_shipped_once_works_there_and_is_removed(board, put):
+def test_a_toolchain_is_uploaded_once_works_there_and_is_removed(board, put):
     version = toolchain().version
-    shipped = install_on(board)
-    assert shipped.root == f"{board.facts.cache_dir}/toolchains/go{version}"
-    told = board.check("%s version", shipped.go, timeout=120)
-    assert told.stdout == f"go version go{version} linux/arm64\n"
-    assert board.check("%s env GOROOT", shipped.go, timeout=120).stdout == f"{shipped.root}\n"
-    assert [each.version for each in installed_on(board)] == [version]
+    remote = install_on(board)
+    assert remote.root == f"{board.facts.cache_dir}/toolchains/go{version}"
+    output = board.check("%s version", remote.go, timeout=120).stdout
+    assert output == f"go version go{version} linux/arm64\n"
+    assert board.check("%s env GOROOT", remote.go, timeout=120).stdout == f"{remote.root}\n"
+    assert [installed.version for installed in installed_on(board)] == [version]
     assert files(board).count(f"{board.facts.cache_dir}/toolchains/go.tar.gz") == 0
 
-    sent, began = len(put), time.monotonic()
-    assert install_on(board) == shipped
-    assert time.monotonic() - began < 5
-    assert len(put) == sent
+    count, start = len(put), time.monotonic()
+    assert install_on(board) == remote
+    assert time.monotonic() - start < 5
+    assert len(put) == count
 
     remove_from(board, version)
     assert installed_on(board) == []
@@ -329,7 +335,7 @@ def test_a_toolchain_is_shipped_once_works_there_and_is_removed(board, put):
     assert "\n" not in str(error.value)
 
 
-def test_a_board_in_its_first_moment_gets_the_program_anew(board, put):
+def test_a_board_that_was_reset_gets_the_program_again(board, put):
     program = build(HELLO, name="hello")
     upload(board, program)
     before = len(put)

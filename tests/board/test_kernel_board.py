@@ -1,4 +1,4 @@
-"""The kernel of a live debian-12 board: what the three layers say when really asked."""
+"""The three layers of the kernel on a live debian-12 board."""
 
 from labkit import kernel
 

@@ -37,7 +37,7 @@ def test_an_argument_arrives_as_given(loop, text):
 
 
 def test_all_arguments_arrive_in_order(loop):
-    command = "for each in " + "%s " * len(AWKWARD) + "; do printf '%%s|' \"$each\"; done"
+    command = "for text in " + "%s " * len(AWKWARD) + "; do printf '%%s|' \"$text\"; done"
     assert loop.check(command, *AWKWARD).stdout == "".join(f"{text}|" for text in AWKWARD)
 
 
@@ -46,9 +46,9 @@ def test_without_arguments_a_percent_sign_is_itself(loop):
 
 
 def test_the_result_holds_all_of_a_command(loop):
-    result = loop.run("echo said; echo complained >&2; exit 3")
-    assert (result.stdout, result.stderr, result.exit_status) == ("said\n", "complained\n", 3)
-    assert result.command == "echo said; echo complained >&2; exit 3"
+    result = loop.run("echo output; echo problem >&2; exit 3")
+    assert (result.stdout, result.stderr, result.exit_status) == ("output\n", "problem\n", 3)
+    assert result.command == "echo output; echo problem >&2; exit 3"
     assert not result.ok
     assert 0 < result.seconds < 5
 
@@ -59,9 +59,9 @@ def test_an_exit_status_comes_back(loop, status):
 
 
 def test_check_raises_with_the_whole_result(loop):
-    with pytest.raises(CommandFailed, match="status 4: it broke$") as failed:
+    with pytest.raises(CommandFailed, match="status 4: it broke$") as excinfo:
         loop.check("echo before; echo it broke >&2; exit 4")
-    assert failed.value.result.stdout == "before\n"
+    assert excinfo.value.result.stdout == "before\n"
 
 
 def test_a_command_the_shell_cannot_read_is_a_failed_one(loop):
@@ -71,9 +71,9 @@ def test_a_command_the_shell_cannot_read_is_a_failed_one(loop):
 
 
 def test_death_by_a_signal_is_128_and_its_number(loop):
-    result = loop.run("sh -c 'echo last words; kill -ILL $$'")
+    result = loop.run("sh -c 'echo last line; kill -ILL $$'")
     assert result.exit_status == 128 + signal.SIGILL
-    assert result.stdout == "last words\n"
+    assert result.stdout == "last line\n"
 
 
 def test_death_of_the_shell_itself_is_no_lost_link(loop):
@@ -125,10 +125,10 @@ def test_bytes_that_are_no_text_do_not_break_the_result(loop):
 def test_a_timeout_ends_the_command_and_its_children(loop, tmp_path, eventually, ended):
     pids = tmp_path / "pids"
     command = "echo so far; sleep 300 & sleep 300 | sleep 300 & echo $$ $! >%s; jobs -p >>%s; wait"
-    with pytest.raises(CommandTimeout, match="timeout=SECONDS") as late:
+    with pytest.raises(CommandTimeout, match="timeout=SECONDS") as excinfo:
         loop.run(command, pids, pids, timeout=0.5)
-    assert late.value.result.stdout == "so far\n"
-    assert late.value.result.exit_status is None
+    assert excinfo.value.result.stdout == "so far\n"
+    assert excinfo.value.result.exit_status is None
     for pid in pids.read_text().split():
         eventually(lambda pid=pid: ended(pid))
     assert loop.check("echo usable").stdout == "usable\n"
@@ -152,10 +152,10 @@ def test_a_timeout_too_short_for_anything_still_ends_the_command(loop, tmp_path,
 
 @pytest.mark.timeout(30)
 def test_a_command_that_never_stops_printing_is_ended_in_time(loop):
-    with pytest.raises(CommandTimeout) as late:
+    with pytest.raises(CommandTimeout) as excinfo:
         loop.run("yes", timeout=1)
-    assert late.value.result.seconds < 15
-    assert late.value.result.stdout.startswith("y\ny\n")
+    assert excinfo.value.result.seconds < 15
+    assert excinfo.value.result.stdout.startswith("y\ny\n")
 
 
 @pytest.mark.timeout(30)
@@ -190,7 +190,7 @@ def test_a_link_that_drops_in_the_middle_is_lost_and_made_again_once(loop, monke
     loop.run("true")
     logins = counted_logins(monkeypatch)
     with pytest.raises(ConnectionLost, match="labkit connects again"):
-        loop.run("echo begun; kill -KILL $PPID; sleep 300")
+        loop.run("echo started; kill -KILL $PPID; sleep 300")
     assert loop.check("echo back").stdout == "back\n"
     loop.check("true")
     assert len(logins) == 1

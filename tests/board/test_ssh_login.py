@@ -49,11 +49,11 @@ def run_hello(target):
 
 def test_an_unknown_key_waits_for_the_user_to_trust_it(sshd):
     fingerprint = hostkeys.fingerprint(fetch_host_key(sshd.target))
-    with pytest.raises(HostKeyUnknown) as first:
+    with pytest.raises(HostKeyUnknown) as excinfo:
         run_hello(sshd.target)
-    assert fingerprint in str(first.value)
-    assert "labkit board trust loop" in str(first.value)
-    assert one_line(first)
+    assert fingerprint in str(excinfo.value)
+    assert "labkit board trust loop" in str(excinfo.value)
+    assert one_line(excinfo)
     sshd.trust()
     assert run_hello(sshd.target) == "hello\n"
 
@@ -83,12 +83,12 @@ def test_a_changed_key_names_both(sshd):
     fingerprint = hostkeys.fingerprint(fetch_host_key(sshd.target))
     other = public_key(sshd.directory / "other_host_key.pub")
     hostkeys.trust("127.0.0.1", sshd.port, other)
-    with pytest.raises(HostKeyChanged) as changed:
+    with pytest.raises(HostKeyChanged) as excinfo:
         run_hello(sshd.target)
-    assert fingerprint in changed.value.message
-    assert hostkeys.fingerprint(other) in changed.value.expected
-    assert "labkit board trust loop" in changed.value.hint
-    assert one_line(changed)
+    assert fingerprint in excinfo.value.message
+    assert hostkeys.fingerprint(other) in excinfo.value.expected
+    assert "labkit board trust loop" in excinfo.value.hint
+    assert one_line(excinfo)
     sshd.trust()
     assert run_hello(sshd.target) == "hello\n"
 
@@ -125,9 +125,9 @@ def test_a_pinned_key_is_the_only_right_one(sshd):
 
 def test_a_key_the_board_does_not_take_is_refused(sshd):
     sshd.trust()
-    with pytest.raises(AuthenticationFailed, match="none of the keys.*ssh-copy-id") as refused:
+    with pytest.raises(AuthenticationFailed, match="none of the keys.*ssh-copy-id") as excinfo:
         run_hello(replace(sshd.target, keys=(sshd.directory / "wrong_key",)))
-    assert one_line(refused)
+    assert one_line(excinfo)
 
 
 def test_no_key_at_all_is_refused(sshd):
@@ -139,15 +139,15 @@ def test_no_key_at_all_is_refused(sshd):
 def test_a_file_that_is_no_key_is_refused(sshd, home):
     sshd.trust()
     (home / "no_key").write_text("this is no key\n")
-    with pytest.raises(AuthenticationFailed) as refused:
+    with pytest.raises(AuthenticationFailed) as excinfo:
         run_hello(replace(sshd.target, keys=(home / "no_key",)))
-    assert one_line(refused)
+    assert one_line(excinfo)
 
 
 def test_a_port_nobody_listens_on_is_unreachable(sshd):
-    with pytest.raises(BoardUnreachable, match="connection refused.*an SSH server") as nobody:
+    with pytest.raises(BoardUnreachable, match="connection refused.*an SSH server") as excinfo:
         run_hello(replace(sshd.target, port=free_port()))
-    assert one_line(nobody)
+    assert one_line(excinfo)
 
 
 def test_a_name_nobody_has_is_unreachable(sshd):
@@ -158,20 +158,20 @@ def test_a_name_nobody_has_is_unreachable(sshd):
 @pytest.mark.timeout(20)
 def test_a_server_that_sends_nothing_is_unreachable_in_bounded_time(sshd, monkeypatch):
     monkeypatch.setattr(connect, "CONNECT_TIMEOUT", 0.5)
-    with listener() as silent:
-        target = replace(sshd.target, port=silent)
-        with pytest.raises(BoardUnreachable) as nothing:
+    with listener() as port:
+        target = replace(sshd.target, port=port)
+        with pytest.raises(BoardUnreachable) as excinfo:
             run_hello(target)
-        assert one_line(nothing)
+        assert one_line(excinfo)
         with pytest.raises(BoardUnreachable):
             fetch_host_key(target)
 
 
 def test_a_server_that_speaks_something_else_is_unreachable(sshd):
-    with listener(b"HTTP/1.1 400 Bad Request\r\n\r\n") as other:
-        with pytest.raises(BoardUnreachable) as strange:
-            run_hello(replace(sshd.target, port=other))
-        assert one_line(strange)
+    with listener(b"HTTP/1.1 400 Bad Request\r\n\r\n") as port:
+        with pytest.raises(BoardUnreachable) as excinfo:
+            run_hello(replace(sshd.target, port=port))
+        assert one_line(excinfo)
 
 
 def test_a_server_that_is_started_again_is_reached_again(start_sshd, tmp_path):
@@ -208,9 +208,9 @@ def test_a_machine_to_go_through_that_is_not_there_is_named(sshd):
 def test_a_board_that_is_not_there_behind_another_is_unreachable(sshd, eventually):
     sshd.trust()
     before = connections()
-    with pytest.raises(BoardUnreachable, match="through") as nobody:
+    with pytest.raises(BoardUnreachable, match="through") as excinfo:
         run_hello(replace(sshd.target, port=free_port(), jump=sshd.target))
-    assert one_line(nobody)
+    assert one_line(excinfo)
     eventually(lambda: connections() <= before)
 
 
@@ -226,7 +226,7 @@ def test_a_refused_login_leaves_no_connection_open(sshd, eventually):
 def test_the_users_ssh_configuration_fills_the_gaps(sshd, home):
     write_ssh_config(sshd, home)
     sshd.trust()
-    target = resolve("mine", "bench")
+    target = resolve("own", "bench")
     assert (target.host, target.port, target.user) == ("127.0.0.1", sshd.port, getpass.getuser())
     assert target.keys == (sshd.key,)
     assert run_hello(target) == "hello\n"
@@ -234,7 +234,7 @@ def test_the_users_ssh_configuration_fills_the_gaps(sshd, home):
 
 def test_the_users_arguments_come_before_the_ssh_configuration(sshd, home):
     write_ssh_config(sshd, home)
-    target = resolve("mine", "bench", port=1, user="somebody", key=sshd.directory / "wrong_key")
+    target = resolve("own", "bench", port=1, user="somebody", key=sshd.directory / "wrong_key")
     assert (target.port, target.user) == (1, "somebody")
     assert target.keys == (sshd.directory / "wrong_key",)
 
@@ -242,14 +242,14 @@ def test_the_users_arguments_come_before_the_ssh_configuration(sshd, home):
 def test_the_jump_host_of_the_ssh_configuration_is_used(sshd, home):
     write_ssh_config(sshd, home)
     sshd.trust()
-    target = resolve("mine", "behind-bench")
+    target = resolve("own", "behind-bench")
     assert target.jump == replace(resolve("bench", "bench"), name="bench")
     assert run_hello(target) == "hello\n"
-    assert resolve("mine", "behind-bench", jump="").jump is None
+    assert resolve("own", "behind-bench", jump="").jump is None
 
 
 def test_several_machines_to_go_through_come_in_order(sshd, home):
-    target = resolve("mine", "10.0.0.9", jump="pi@10.0.0.1:2022,10.0.0.2")
+    target = resolve("own", "10.0.0.9", jump="pi@10.0.0.1:2022,10.0.0.2")
     assert (target.jump.host, target.jump.port) == ("10.0.0.2", 22)
     assert (target.jump.jump.host, target.jump.jump.port) == ("10.0.0.1", 2022)
     assert target.jump.jump.user == "pi"
@@ -260,24 +260,24 @@ def test_a_proxy_command_is_run(sshd, home):
     sshd.trust()
     *ssh, login = Board("loop", SshTransport(sshd.target)).shell_argv
     write_ssh_config(sshd, home, f"ProxyCommand {shlex.join(ssh)} -F none -W %h:%p {login}")
-    target = resolve("mine", "bench")
+    target = resolve("own", "bench")
     assert target.proxy_command.endswith(f"-W 127.0.0.1:{sshd.port} {login}")
     assert run_hello(target) == "hello\n"
 
 
 def test_a_malformed_ssh_configuration_is_one_clear_line(sshd, home):
     (home / "ssh_config").write_text("Host bench\n  HostName\n")
-    with pytest.raises(BoardError, match="ssh_config") as unreadable:
-        resolve("mine", "bench")
-    assert one_line(unreadable)
+    with pytest.raises(BoardError, match="ssh_config") as excinfo:
+        resolve("own", "bench")
+    assert one_line(excinfo)
 
 
 def test_a_board_of_the_users_own_is_opened_by_name(sshd):
     sshd.trust()
     inventory.add(
-        BoardEntry("mine", "127.0.0.1", "debian-12", port=sshd.port, key=str(sshd.key), jump="")
+        BoardEntry("own", "127.0.0.1", "debian-12", port=sshd.port, key=str(sshd.key), jump="")
     )
-    with labkit.open_board("mine") as board:
+    with labkit.open_board("own") as board:
         assert board.check("echo hello").stdout == "hello\n"
         assert board.platform == "debian-12"
         assert not board.virtual
@@ -285,10 +285,10 @@ def test_a_board_of_the_users_own_is_opened_by_name(sshd):
 
 def test_a_board_whose_key_file_is_gone_says_which(sshd, home):
     sshd.trust()
-    inventory.add(BoardEntry("mine", "127.0.0.1", "debian-12", port=sshd.port, key="~/.ssh/gone"))
-    with pytest.raises(InventoryError, match=r"\.ssh/gone") as gone:
-        labkit.open_board("mine").run("true")
-    assert one_line(gone)
+    inventory.add(BoardEntry("own", "127.0.0.1", "debian-12", port=sshd.port, key="~/.ssh/gone"))
+    with pytest.raises(InventoryError, match=r"\.ssh/gone") as excinfo:
+        labkit.open_board("own").run("true")
+    assert one_line(excinfo)
 
 
 def test_a_person_gets_a_shell_by_the_same_keys(sshd):
@@ -309,8 +309,8 @@ def shell_output(target):
     return subprocess.run(argv, capture_output=True, text=True, timeout=20, check=False).stdout
 
 
-def one_line(raised):
-    return "\n" not in str(raised.value)
+def one_line(excinfo):
+    return "\n" not in str(excinfo.value)
 
 
 def add_known_host(file, port, public):

@@ -15,12 +15,11 @@ from typer.testing import CliRunner
 import labkit
 from labkit import platforms
 from labkit.boards import inventory
-from labkit.boards.inventory import BoardEntry
+from labkit.boards.inventory import BoardEntry, ssh_target
 from labkit.boards.ssh import hostkeys
 from labkit.boards.ssh.connect import fetch_host_key
 from labkit.cli import app
 from labkit.errors import BoardUnknown, BoardUnreachable, ConnectionLost, PortInUse, VirtualError
-from labkit.session import ssh_target
 from labkit.virtual import VirtualMachine, images, machines, virtual_board
 
 A, B = "debian-12@a", "debian-12@b"

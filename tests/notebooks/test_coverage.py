@@ -22,8 +22,6 @@ def test_every_claim_of_a_section_is_judged(key):
     assert missing(key, its_own) == []
 
 
-@pytest.mark.parametrize(
-    "notebook", NOTEBOOKS, ids=lambda path: str(path.relative_to(DIRECTORY))
-)
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: str(path.relative_to(DIRECTORY)))
 def test_a_notebook_judges_its_own_claims_only(notebook):
     assert unexpected(notebook) == []

@@ -43,10 +43,10 @@ def test_without_arguments_a_percent_sign_is_itself(here):
 
 
 def test_the_result_holds_all_of_a_command(here):
-    result = here.run("echo said; echo complained >&2; exit 3")
-    assert (result.stdout, result.stderr, result.exit_status) == ("said\n", "complained\n", 3)
-    with pytest.raises(CommandFailed, match="complained"):
-        here.check("echo complained >&2; exit 3")
+    result = here.run("echo output; echo problem >&2; exit 3")
+    assert (result.stdout, result.stderr, result.exit_status) == ("output\n", "problem\n", 3)
+    with pytest.raises(CommandFailed, match="problem"):
+        here.check("echo problem >&2; exit 3")
 
 
 def test_death_by_a_signal_is_128_and_its_number(here):
@@ -75,9 +75,9 @@ def test_the_environment_is_set_for_the_command_alone(here):
 def test_a_timeout_ends_the_command_and_its_children(here, tmp_path, eventually, ended):
     pids = tmp_path / "pids"
     command = "echo so far; sleep 300 & echo $$ $! >%s; wait"
-    with pytest.raises(CommandTimeout) as late:
+    with pytest.raises(CommandTimeout) as excinfo:
         here.run(command, pids, timeout=0.5)
-    assert late.value.result.stdout == "so far\n"
+    assert excinfo.value.result.stdout == "so far\n"
     for pid in pids.read_text().split():
         eventually(lambda pid=pid: ended(pid))
 

@@ -271,15 +271,18 @@ def test_ctrl_c_leaves_a_summary_and_no_kernel(tmp_path, write, eventually, time
     )
     write("b")
     script = INTERRUPTED.format(tests=os.path.dirname(__file__))
-    process = subprocess.Popen(
-        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
     pid = tmp_path / "notebooks/pid"
-    eventually(lambda: pid.exists() and pid.read_text(), within=30)
-    for _ in range(times):
-        process.send_signal(signal.SIGINT)
-        time.sleep(0.05)
-    out, err = process.communicate(timeout=30)
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            eventually(lambda: pid.exists() and pid.read_text(), within=60)
+            for _ in range(times):
+                process.send_signal(signal.SIGINT)
+                time.sleep(0.05)
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()  # it has ended by now, unless the test fails
 
     assert process.returncode == 130, err
     assert "Traceback" not in err

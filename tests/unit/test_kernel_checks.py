@@ -1,4 +1,4 @@
-"""The checks: their data is sound, and they tell yes, no and not known apart."""
+"""The checks: their data is sound, and passed, failed and not known are three results."""
 
 import subprocess
 import sys
@@ -11,12 +11,19 @@ from labkit.boards import Board, Facts
 from labkit.boards.local import LocalTransport
 from labkit.errors import KernelConfigError
 from labkit.kernel import check
-from labkit.kernel.checks import GROUPS, LAYERS, _on_cmdline, judge, load_checks, parse_checks
+from labkit.kernel.checks import (
+    GROUPS,
+    LAYERS,
+    _cmdline_value,
+    evaluate,
+    load_checks,
+    parse_checks,
+)
 from labkit.kernel.cmdline import parse_cmdline
-from labkit.kernel.report import CheckReport, Finding
+from labkit.kernel.report import CheckReport, CheckResult
 
 COLUMNS = [
-    "name", "group", "layer", "key", "wanted", "found", "ok", "reason", "source", "todo",
+    "name", "group", "layer", "key", "expected", "actual", "ok", "reason", "source", "remedy",
     "emulated",
 ]  # fmt: skip
 
@@ -26,17 +33,15 @@ name = "futex"
 group = "go"
 layer = "config"
 key = "FUTEX"
-wanted = ["y", "m"]
+expected = ["y", "m"]
 reason = "Threads sleep with it."
 source = "init/Kconfig"
-todo = "build it in"
+remedy = "build it in"
 """
 
 
-def made(**changes):
-    return parse_checks(SOUND, "test")[0].__class__(
-        **{**vars(parse_checks(SOUND, "test")[0]), **changes}
-    )
+def spec(**changes):
+    return replace(parse_checks(SOUND, "test")[0], **changes)
 
 
 # -- the data --------------------------------------------------------------------------------
@@ -45,37 +50,38 @@ def made(**changes):
 def test_the_checks_that_come_with_labkit_are_sound():
     checks = load_checks()
     assert 20 <= len(checks) <= 30
-    assert {each.group for each in checks} == set(GROUPS)
-    assert {each.layer for each in checks} == set(LAYERS)
+    assert {check.group for check in checks} == set(GROUPS)
+    assert {check.layer for check in checks} == set(LAYERS)
 
 
-def test_no_check_wants_an_option_the_kernel_dropped():
-    assert not {"ARM64_VHE", "KVM_ARM_HOST"} & {each.key for each in load_checks()}
+def test_no_check_expects_an_option_the_kernel_dropped():
+    assert not {"ARM64_VHE", "KVM_ARM_HOST"} & {check.key for check in load_checks()}
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
-        ('todo = "build it in"', "", "(futex) has no 'todo'"),
-        ('todo = "build it in"', 'fix = "x"', "has 'fix'; expected no such key"),
-        ('reason = "Threads sleep with it."', "reason = 3", "reason is 3; expected some text"),
-        ('["y", "m"]', "[]", "wanted is []"),
-        ('["y", "m"]', "[1]", "wanted is [1]"),
-        ('["y", "m"]', "true", "wanted is True"),
-        ('["y", "m"]', '">3 or so"', "wanted is '>3 or so'; expected >= or <= and a number"),
-        ('"go"', '"golang"', "group is 'golang'; expected go or kvm or tuning"),
-        ('"config"', '"kconfig"', "layer is 'kconfig'; expected config or cmdline or runtime"),
-        ('"config"', '"runtime"', "key is 'FUTEX'; expected one that Runtime.answer knows"),
+        ('remedy = "build it in"', "", "(futex) has no key 'remedy'"),
+        ('remedy = "build it in"', 'fix = "x"', "(futex) has the unknown key 'fix'; expected one"),
+        ('reason = "Threads sleep with it."', "reason = 3", "reason = 3; expected text"),
+        ('reason = "Threads sleep with it."', 'reason = " "', "reason = ' '; expected text that"),
+        ('["y", "m"]', "[]", "expected = (); expected text, or a list"),
+        ('["y", "m"]', "[1]", "(futex): expected[0] = 1; expected text"),
+        ('["y", "m"]', "true", "(futex): expected = True; expected text or a list"),
+        ('["y", "m"]', '">3 or so"', "expected = '>3 or so'; expected >= or <= and a number"),
+        ('"go"', '"golang"', "group = 'golang'; expected go or kvm or tuning"),
+        ('"config"', '"kconfig"', "layer = 'kconfig'; expected config or cmdline or runtime"),
+        ('"config"', '"runtime"', "key = 'FUTEX'; expected a key of Runtime.value"),
         ('"FUTEX"', '"FUTEX"\nunless = "a=b"', "unless"),
         ("[[check]]", "[check", "is not TOML"),
         ("[[check]]", "[other]", "holds no check"),
         ("[[check]]", "[check]", "holds no check"),
     ],
 )
-def test_a_slip_in_the_data_is_one_clear_line(old, new, said):
+def test_a_mistake_in_the_data_is_one_clear_line(old, new, message):
     with pytest.raises(KernelConfigError) as refused:
         parse_checks(SOUND.replace(old, new), "test")
-    assert said in str(refused.value)
+    assert message in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
@@ -89,11 +95,11 @@ def test_a_list_of_something_else_is_refused():
         parse_checks("check = [3]", "test")
 
 
-# -- judging ---------------------------------------------------------------------------------
+# -- evaluating -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("wanted", "found", "ok"),
+    ("expected", "actual", "ok"),
     [
         (("y",), "y", True),
         (("y",), "m", False),
@@ -117,14 +123,21 @@ def test_a_list_of_something_else_is_refused():
         ((">=250",), "1000", True),
     ],
 )
-def test_found_against_wanted(wanted, found, ok):
-    assert judge(made(wanted=wanted), (found, ""), False).ok is ok
+def test_actual_against_expected(expected, actual, ok):
+    assert evaluate(spec(expected=expected), (actual, ""), False).ok is ok
 
 
-def test_what_could_not_be_told_is_neither():
-    finding = judge(made(), (None, "the board does not tell this user"), False)
-    assert finding.ok is None
-    assert finding.found == "the board does not tell this user"
+def test_a_single_value_needs_no_list():
+    (single,) = parse_checks(SOUND.replace('["y", "m"]', '"y"'), "test")
+    assert single.alternatives == ("y",)
+    assert evaluate(single, ("y", ""), False).expected == "y"
+    assert evaluate(spec(), ("m", ""), False).expected == "y or m"
+
+
+def test_what_is_not_known_is_neither_passed_nor_failed():
+    unknown = evaluate(spec(), (None, "not known: this user cannot read it"), False)
+    assert unknown.ok is None
+    assert unknown.actual == "not known: this user cannot read it"
 
 
 @pytest.mark.parametrize(
@@ -138,20 +151,20 @@ def test_what_could_not_be_told_is_neither():
     ],
 )
 def test_the_memory_cgroup_of_a_raspberry_pi(line, ok):
-    asked = next(each for each in load_checks() if each.key == "cgroup_disable=memory")
-    assert judge(asked, (_on_cmdline(asked, parse_cmdline(line)), ""), False).ok is ok
+    memory = next(check for check in load_checks() if check.key == "cgroup_disable=memory")
+    assert evaluate(memory, (_cmdline_value(memory, parse_cmdline(line)), ""), False).ok is ok
 
 
 @pytest.mark.parametrize(
-    ("line", "found"),
+    ("line", "actual"),
     [("kvm-arm.mode=none", "none"), ("quiet", "absent"), ("a kvm-arm.mode", "present")],
 )
-def test_a_parameter_of_the_command_line(line, found):
-    asked = next(each for each in load_checks() if each.key == "kvm-arm.mode")
-    assert _on_cmdline(asked, parse_cmdline(line)) == found
+def test_a_parameter_of_the_command_line(line, actual):
+    mode = next(check for check in load_checks() if check.key == "kvm-arm.mode")
+    assert _cmdline_value(mode, parse_cmdline(line)) == actual
 
 
-# -- a whole report --------------------------------------------------------------------------
+# -- a report -------------------------------------------------------------------------------
 
 
 SOMEBODY = Facts(
@@ -193,9 +206,9 @@ class WithConfig(LocalTransport):
 
 @pytest.fixture
 def board():
-    made = Board("deb", WithConfig())
-    made.facts = SOMEBODY
-    return made
+    board = Board("deb", WithConfig())
+    board.facts = SOMEBODY
+    return board
 
 
 def test_the_go_group_of_a_debian_kernel_passes(board):
@@ -220,7 +233,7 @@ def test_without_a_configuration_its_checks_are_not_known():
     here.facts = SOMEBODY
     report = check(here, "go")
     configs = report.frame[report.frame["layer"] == "config"]
-    if all(found.startswith("not known: ") for found in configs["found"]):  # not an arm64 runner
+    if all(actual.startswith("not known: ") for actual in configs["actual"]):  # not an arm64 runner
         assert configs["ok"].isna().all()
         assert not report.ok
 
@@ -230,19 +243,19 @@ def test_a_group_that_does_not_exist(board):
         check(board, "golang")
 
 
-def finding(**changes):
-    return Finding(
+def result(**changes):
+    return CheckResult(
         **{
             "name": "KVM <in>",
             "group": "kvm",
             "layer": "config",
             "key": "KVM",
-            "wanted": "y",
-            "found": "y",
+            "expected": "y",
+            "actual": "y",
             "ok": True,
             "reason": "No module.",
             "source": "arch/arm64/kvm/Kconfig",
-            "todo": "build it in",
+            "remedy": "build it in",
             "emulated": True,
             **changes,
         }
@@ -252,13 +265,13 @@ def finding(**changes):
 REPORT = CheckReport(
     "deb",
     (
-        finding(),
-        finding(name="door", layer="runtime", key="kvm_device", found="absent", ok=False),
-        finding(
+        result(),
+        result(name="device", layer="runtime", key="kvm_device", actual="absent", ok=False),
+        result(
             name="log",
             layer="runtime",
             key="kvm_mode",
-            found="the board does not tell this user",
+            actual="not known: this user cannot read it",
             ok=None,
         ),
     ),
@@ -270,16 +283,16 @@ def test_the_frame_keeps_true_false_and_none_apart():
     assert passed is True
     assert failed is False
     assert unknown is None
-    assert list(REPORT.failed["name"]) == ["door"]
+    assert list(REPORT.failed["name"]) == ["device"]
     assert list(REPORT.undecided["name"]) == ["log"]
     assert not REPORT.ok
 
 
 def test_an_empty_part_still_has_its_columns():
-    assert list(CheckReport("deb", (finding(),)).failed.columns) == COLUMNS
+    assert list(CheckReport("deb", (result(),)).failed.columns) == COLUMNS
 
 
-def test_the_html_has_words_beside_marks_and_is_escaped():
+def test_the_html_has_text_beside_marks_and_is_escaped():
     html = REPORT._repr_html_()
     for part in ("✓ yes", "✗ no", "? not known", "KVM &lt;in&gt;", "CONFIG_KVM", "emulated"):
         assert part in html
@@ -289,11 +302,12 @@ def test_the_html_has_words_beside_marks_and_is_escaped():
 def test_the_text_says_what_to_do():
     lines = str(REPORT).splitlines()
     assert lines[0] == "deb, emulated: 3 checks, 1 yes, 1 no, 1 not known"
-    assert lines[2].split() == ["NO", "kvm", "door", "kvm_device:", "absent", "(wanted:", "y)"]
+    assert lines[2].split() == ["NO", "kvm", "device", "kvm_device:", "absent", "(expected:", "y)"]
     assert lines[3].strip() == "build it in"
 
 
 def test_importing_the_package_stays_light():
     code = "import sys, labkit.kernel; print({'pandas', 'numpy', 'paramiko'} & {*sys.modules})"
-    asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert asked.stdout.strip() == "set()"
+    argv = [sys.executable, "-c", code]
+    process = subprocess.run(argv, capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == "set()"

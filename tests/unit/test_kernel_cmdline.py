@@ -1,4 +1,4 @@
-"""The kernel's command line, taken apart as the kernel does it."""
+"""The kernel's command line, split as the kernel splits it."""
 
 from labkit.boards import Board
 from labkit.boards.local import LocalTransport
@@ -31,8 +31,8 @@ def test_what_is_not_there():
     assert line.getall("quiet") == []
 
 
-def test_an_empty_value_and_a_flag_differ_in_words():
-    assert parse_cmdline("a= b").words == (("a", ""), ("b", None))
+def test_an_empty_value_is_no_flag():
+    assert parse_cmdline("a= b").parameters == (("a", ""), ("b", None))
 
 
 def test_quotes_keep_spaces_together():
@@ -43,7 +43,7 @@ def test_quotes_keep_spaces_together():
 
 
 def test_a_quote_that_never_ends_takes_the_rest():
-    assert parse_cmdline('a=1 b="two words').words == (("a", "1"), ("b", "two words"))
+    assert parse_cmdline('a=1 b="two words').parameters == (("a", "1"), ("b", "two words"))
 
 
 def test_the_kernel_takes_a_dash_for_an_underscore():
@@ -61,7 +61,7 @@ def test_what_follows_two_dashes_is_for_init():
 
 def test_an_empty_line():
     line = parse_cmdline("\n")
-    assert line.words == ()
+    assert line.parameters == ()
     assert "" not in line
 
 

@@ -1,4 +1,4 @@
-"""The configuration of a kernel: read, and refused where it is none."""
+"""The configuration of a kernel: read, and refused where it is something else."""
 
 import gzip
 from dataclasses import replace
@@ -34,9 +34,9 @@ SOMEBODY = Facts(
 
 
 class Elsewhere(LocalTransport):
-    """This machine's own shell and tools, with the kernel's files looked for under a folder.
+    """This machine's own shell and tools, with the kernel's files under another directory.
 
-    The folder's ``bin`` comes first in the PATH, so a test can say what modprobe does.
+    That directory's ``bin`` comes first in the PATH, so a test can replace modprobe.
     """
 
     def __init__(self, root: Path) -> None:
@@ -62,17 +62,17 @@ class Elsewhere(LocalTransport):
 
 @pytest.fixture
 def elsewhere(tmp_path):
-    made = Elsewhere(tmp_path)
-    made.program("uname", "echo 6.1.0-56-arm64")
-    made.program("modprobe", "exit 1")
-    return made
+    transport = Elsewhere(tmp_path)
+    transport.program("uname", "echo 6.1.0-56-arm64")
+    transport.program("modprobe", "exit 1")
+    return transport
 
 
 @pytest.fixture
 def board(elsewhere):
-    made = Board("pi", elsewhere)
-    made.facts = SOMEBODY
-    return made
+    board = Board("pi", elsewhere)
+    board.facts = SOMEBODY
+    return board
 
 
 def compressed(path: Path) -> None:
@@ -133,7 +133,7 @@ def test_a_last_newline_is_not_needed():
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "is empty"),
         (" \n\n", "is empty"),
@@ -143,26 +143,26 @@ def test_a_last_newline_is_not_needed():
         ("Set CONFIG_KVM=y first.\nThen boot.\n", "line 1 of there reads 'Set CONFIG_KVM=y"),
     ],
 )
-def test_something_else_is_refused_with_what_it_looks_like(text, said):
+def test_something_else_is_refused_with_what_it_looks_like(text, message):
     with pytest.raises(KernelConfigError) as refused:
         parse_config(text, "there")
     line = str(refused.value)
-    assert said in line
+    assert message in line
     assert "there" in line
     assert "expected a kernel configuration" in line
     assert "\n" not in line
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "architecture"),
     [
         (TEXT.replace("Linux/arm64", "Linux/x86").replace("ARM64=y", "X86=y"), "x86"),
         (TEXT.replace("Linux/arm64", "Linux/arm").replace("CONFIG_ARM64=y\n", ""), "arm"),
         ("CONFIG_RISCV=y\nCONFIG_MODULES=y\nCONFIG_DEBUG_KERNEL=y\n", "riscv"),
     ],
 )
-def test_another_architecture_is_refused_by_its_name(text, said):
-    with pytest.raises(KernelConfigError, match=f"architecture {said}; .*CONFIG_ARM64=y"):
+def test_another_architecture_is_refused_by_its_name(text, architecture):
+    with pytest.raises(KernelConfigError, match=f"architecture {architecture}; .*CONFIG_ARM64=y"):
         parse_config(text, "there")
 
 
@@ -172,11 +172,11 @@ def test_a_text_cut_off_anywhere_is_refused(share):
         parse_config(TEXT[: int(len(TEXT) * share)], "there")
 
 
-def test_every_single_place_to_cut_is_noticed():
-    whole = TEXT.rstrip("\n")
-    for end in range(len(whole)):
+def test_a_cut_at_every_position_is_noticed():
+    text = TEXT.rstrip("\n")
+    for end in range(len(text)):
         with pytest.raises(KernelConfigError):
-            parse_config(whole[:end], "there")
+            parse_config(text[:end], "there")
 
 
 def test_a_cut_inside_a_line_shows_the_line():
@@ -194,7 +194,7 @@ def test_a_cut_between_sections_names_the_last_one():
 def test_an_old_kernel_without_section_ends_is_judged_by_its_landmarks():
     old = "".join(line for line in TEXT.splitlines(True) if not line.startswith("# end of"))
     assert parse_config(old, "there")["KVM"] == "y"
-    with pytest.raises(KernelConfigError, match="no word of CONFIG_DEBUG_KERNEL"):
+    with pytest.raises(KernelConfigError, match="CONFIG_DEBUG_KERNEL is not among them"):
         parse_config(old[: old.index("CONFIG_DEBUG_KERNEL")], "there")
 
 
@@ -242,7 +242,7 @@ def test_a_module_is_loaded_and_unloaded_again(board, elsewhere):
     compressed(elsewhere.root / "config.gz")
     elsewhere.program(
         "modprobe",
-        'printf "%s\\n" "$*" >>$ROOT/asked\n'
+        'printf "%s\\n" "$*" >>$ROOT/calls\n'
         'case "$*" in "-n -q configs") ;; '
         "configs) cp $ROOT/config.gz $ROOT/proc/ ;; "
         '"-r configs") rm $ROOT/proc/config.gz ;; *) exit 1 ;; esac',
@@ -250,7 +250,7 @@ def test_a_module_is_loaded_and_unloaded_again(board, elsewhere):
     config = read_config(board)
     assert config["KVM"] == "y"
     assert "by way of the module configs" in config.source
-    assert (elsewhere.root / "asked").read_text().splitlines() == [
+    assert (elsewhere.root / "calls").read_text().splitlines() == [
         "-n -q configs",
         "configs",
         "-r configs",
@@ -261,9 +261,9 @@ def test_a_module_is_loaded_and_unloaded_again(board, elsewhere):
 
 def test_a_module_that_was_loaded_before_stays(board, elsewhere):
     compressed(elsewhere.root / "proc/config.gz")
-    elsewhere.program("modprobe", "touch $ROOT/asked")
+    elsewhere.program("modprobe", "touch $ROOT/calls")
     read_config(board)
-    assert not (elsewhere.root / "asked").exists()
+    assert not (elsewhere.root / "calls").exists()
 
 
 @pytest.mark.parametrize("sudo", ["echo 'sudo: a password is required' >&2; exit 1", "exit 127"])
@@ -289,7 +289,7 @@ def test_none_at_all_lists_where_it_was_looked_for(board):
     with pytest.raises(KernelConfigError) as missing:
         read_config(board)
     line = str(missing.value)
-    assert line.startswith("pi shows no configuration of its kernel 6.1.0-56-arm64; expected")
+    assert line.startswith("pi has no configuration of its kernel 6.1.0-56-arm64; expected")
     for part in ("/proc/config.gz", "/boot/config-6.1", "/usr/lib/modules/6.1", "load_config"):
         assert part in line
 

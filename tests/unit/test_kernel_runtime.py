@@ -1,4 +1,4 @@
-"""What a running kernel says: the questions work in a real shell, the answers are understood."""
+"""The state of a running kernel: the commands run in a real shell, the output is understood."""
 
 import pytest
 
@@ -16,7 +16,7 @@ class Counting(LocalTransport):
         return super().run(request, on_output=on_output)
 
 
-def test_this_machine_answers_in_one_trip():
+def test_this_machine_is_read_in_one_trip():
     transport = Counting()
     runtime = read_runtime(Board("here", transport), root=False)
     assert transport.trips == 1
@@ -27,7 +27,7 @@ def test_this_machine_answers_in_one_trip():
     assert runtime.cmdline.text
 
 
-# What Debian 12's kernel said to a user in no group, and to root: booted for this test with
+# The output on Debian 12 for a user in no group, and for root: booted for this test with
 # QEMU 7.2, -M virt,virtualization=on -cpu max. The processor's features are shortened.
 USER = {
     "uid": "1000",
@@ -54,7 +54,7 @@ ROOT = {
 }
 
 
-def test_what_a_user_and_root_said_comes_together():
+def test_the_output_for_a_user_and_for_root_comes_together():
     runtime = parse_runtime(USER, ROOT)
     assert runtime.release == (6, 1, 0)
     assert runtime.preemption == ""
@@ -62,20 +62,20 @@ def test_what_a_user_and_root_said_comes_together():
     assert runtime.psi
     assert (runtime.kvm_device, runtime.kvm_by_user, runtime.kvm_by_root) == (True, False, True)
     assert runtime.kvm_mode == "VHE"
-    assert runtime.answer("hwcap.atomics") == "present"
-    assert runtime.answer("hwcap.mte") == "absent"
-    assert runtime.answer("cgroup.memory") == "present"
-    assert runtime.answer("cpufreq_driver") == "absent"
-    assert runtime.answer("preemption") == "none or voluntary"
+    assert runtime.value("hwcap.atomics") == "present"
+    assert runtime.value("hwcap.mte") == "absent"
+    assert runtime.value("cgroup.memory") == "present"
+    assert runtime.value("cpufreq_driver") == "absent"
+    assert runtime.value("preemption") == "none or voluntary"
 
 
-def test_what_only_root_could_tell_stays_open():
+def test_what_only_root_can_read_stays_open():
     runtime = parse_runtime(USER, {})
     assert runtime.kvm_mode is None
     assert runtime.kvm_by_root is None
-    assert runtime.answer("kvm_mode") is None
-    assert runtime.answer("kvm_by_root") is None
-    assert runtime.answer("kvm_by_user") == "no"
+    assert runtime.value("kvm_mode") is None
+    assert runtime.value("kvm_by_root") is None
+    assert runtime.value("kvm_by_user") == "no"
 
 
 @pytest.mark.parametrize(
@@ -90,33 +90,33 @@ def test_what_only_root_could_tell_stays_open():
         ("", None),
     ],
 )
-def test_what_the_log_says_of_kvm(log, mode):
+def test_the_mode_of_kvm_in_the_log(log, mode):
     assert parse_runtime(USER, {"log": f"readable\n[    0.3] {log}"}).kvm_mode == mode
 
 
 @pytest.mark.parametrize(
-    ("build", "word"),
+    ("build", "preemption"),
     [
         ("#1 SMP PREEMPT_RT Debian 6.1.192-1 (2025-11-06)", "PREEMPT_RT"),
         ("#1 SMP PREEMPT Debian 1:6.12.34-1+rpt1~bookworm (2025-06-26)", "PREEMPT"),
         ("#85-Ubuntu SMP PREEMPT_DYNAMIC Thu Sep 18", "PREEMPT_DYNAMIC"),
     ],
 )
-def test_preemption_is_a_word_of_uname(build, word):
-    assert parse_runtime({**USER, "build": build}, {}).preemption == word
+def test_preemption_is_a_part_of_uname(build, preemption):
+    assert parse_runtime({**USER, "build": build}, {}).preemption == preemption
 
 
-def test_no_device_is_opened_by_nobody():
+def test_a_device_that_does_not_exist_cannot_be_opened():
     runtime = parse_runtime({**USER, "kvm": ""}, {})
-    assert runtime.answer("kvm_device") == "absent"
-    assert runtime.answer("kvm_by_root") == "no"
+    assert runtime.value("kvm_device") == "absent"
+    assert runtime.value("kvm_by_root") == "no"
 
 
-def test_a_board_that_says_nothing_is_not_known_rather_than_failed():
+def test_without_output_the_values_are_not_known_rather_than_failed():
     runtime = parse_runtime({}, {})
-    assert runtime.answer("kernel") is None
-    assert runtime.answer("page_size") is None
-    assert runtime.answer("kvm_mode") is None
+    assert runtime.value("kernel") is None
+    assert runtime.value("page_size") is None
+    assert runtime.value("kvm_mode") is None
 
 
 def test_several_policies_have_one_driver():

@@ -1,11 +1,7 @@
 """Go's settings: the values that Go rejects or ignores, according to the toolchain's source."""
 
-import subprocess
-
 import pytest
 
-from labkit import golang
-from labkit.bench import source
 from labkit.errors import TuningError
 from labkit.tuning import GoSettings
 from labkit.tuning.gosettings import godebug_names
@@ -43,10 +39,3 @@ def test_a_number_that_is_none_of_gos_is_refused(settings, message):
 def test_the_names_of_godebug_are_those_of_the_library_the_runtime_and_the_processor():
     assert {"netdns", "gctrace", "memprofilerate", "cpu.atomics", "cpu.all"} <= godebug_names()
     assert not {"name", "cpu", "atomics"} & godebug_names()
-
-
-def test_the_allocation_program_is_formatted_and_sound():
-    gofmt = golang.toolchain().root / "bin" / "gofmt"
-    done = subprocess.run([gofmt, "-d"], input=source(), capture_output=True, text=True, check=True)
-    assert done.stdout == ""
-    assert golang.vet(source()) == []

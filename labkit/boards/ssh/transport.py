@@ -57,8 +57,8 @@ class SshTransport:
         try:
             process = ChannelProcess(channel, line, stdin, on_output)
             in_time = self._wait(process, start + request.timeout)
-        except CallbackError as raised:
-            raise raised.error from raised.error.__cause__
+        except CallbackError as wrapper:
+            raise wrapper.error from wrapper.error.__cause__
         except _LINK_ERRORS as error:
             raise self._lost() from error
         finally:

@@ -1,6 +1,6 @@
 """The processor that an ELF file is built for, read from its header by pyelftools.
 
-The names are those of ``e_machine`` in elf.h, and for each the name that Go and the kernel use.
+A machine has a name in elf.h (``EM_AARCH64``), in Go (``arm64``) and in the kernel (``aarch64``).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ GOARCH = {
     "EM_S390": "s390x",
     "EM_X86_64": "amd64",
 }
-"""The value of GOARCH for each ``e_machine`` that names one alone (Go's cmd/link, ``elf.go``)."""
+"""Values of GOARCH (``elf.go`` in Go's cmd/link), but for machines of several, such as EM_MIPS."""
 
 UNAME = {
     "EM_386": "i686",
@@ -45,7 +45,7 @@ UNAME = {
     "EM_RISCV": "riscv64",
     "EM_X86_64": "x86_64",
 }
-"""What ``uname -m`` prints on a machine that runs these files."""
+"""What ``uname -m`` prints on such a machine; a 32-bit Arm one may also print armv6l or armv8l."""
 
 
 def e_machine(header: bytes) -> str:
@@ -61,7 +61,7 @@ def e_machine(header: bytes) -> str:
     """
     if header[:4] != b"\x7fELF" or len(header) < MACHINE_BYTES:
         return ""
-    # The fields after e_machine are not read: zeros stand in for what the caller left out.
+    # The struct needs a complete header; the fields after e_machine are not used.
     machine = _structs(header).Elf_Ehdr.parse(header.ljust(HEADER_BYTES, b"\0"))["e_machine"]
     return machine if isinstance(machine, str) else f"machine {machine}"
 
@@ -85,7 +85,7 @@ def uname(machine: str) -> str:
 
 
 def with_machine(header: bytes, machine: str) -> bytes:
-    """The same ELF header, but for the processor ``machine``.
+    """The same ELF header for another processor, ``machine``.
 
     ``header`` has :data:`HEADER_BYTES`.
 
@@ -101,7 +101,7 @@ def with_machine(header: bytes, machine: str) -> bytes:
 
 def _structs(header: bytes) -> ELFStructs:
     """The layout of an ELF header: bytes 4 and 5 of it give the word size and the byte order."""
-    from elftools.elf.structs import ELFStructs  # here, for `import labkit.golang` stays quick
+    from elftools.elf.structs import ELFStructs  # only here: it would slow labkit.golang's import
 
     structs = ELFStructs(little_endian=header[5] != 2, elfclass=32 if header[4] == 1 else 64)
     structs.create_basic_structs()
