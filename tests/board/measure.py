@@ -2,8 +2,8 @@
 
     .venv/bin/python tests/board/measure.py
 
-Two things that are compared are measured in turn, A B A B, and given as a ratio, for a
-machine's speed drifts. Run it while nothing else runs.
+Two things that are compared are measured in turn, A B A B, and reported as a ratio, because the
+speed of a machine drifts. Run it while nothing else runs.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from labkit.golang.dist.bootstrap import VERSIONS
 NAME = "debian-12@measure"
 
 
-def seconds(what: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    what()
-    return time.perf_counter() - began
+def seconds(function: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
 
 
-def say(what: str, values: list[float], unit: str = "s") -> None:
-    low, middle, high = min(values), statistics.median(values), max(values)
-    print(f"{what:58} {middle:8.3f} {unit}  ({low:.3f} to {high:.3f}, {len(values)} times)")
+def report(name: str, values: list[float], unit: str = "s") -> None:
+    low, median, high = min(values), statistics.median(values), max(values)
+    print(f"{name:58} {median:8.3f} {unit}  ({low:.3f} to {high:.3f}, {len(values)} times)")
 
 
-def ratio(ones: list[float], others: list[float]) -> list[float]:
-    return [one / other for one, other in zip(ones, others, strict=True)]
+def ratio(numerators: list[float], denominators: list[float]) -> list[float]:
+    return [a / b for a, b in zip(numerators, denominators, strict=True)]
 
 
 def commands() -> None:
@@ -50,15 +50,15 @@ def commands() -> None:
         subprocess.run([script, "board", "down", NAME], check=True, capture_output=True)
         up.append(seconds(lambda: subprocess.run([script, "board", "up", NAME], check=True)))
         reset.append(seconds(lambda: subprocess.run([script, "board", "reset", NAME], check=True)))
-    say("labkit board up, from the snapshot", up)
-    say("labkit board reset", reset)
+    report("labkit board up, from the snapshot", up)
+    report("labkit board reset", reset)
     line = [sys.executable, "-c", "import labkit"]
     bare = [sys.executable, "-c", "pass"]
     times = [
         (seconds(lambda: subprocess.run(line)), seconds(lambda: subprocess.run(bare)))
         for _ in range(9)
     ]
-    say("import labkit, in a new Python (less the Python)", [a - b for a, b in times])
+    report("import labkit, in a new Python (less the Python)", [a - b for a, b in times])
 
 
 def round_trips(board: labkit.Board) -> None:
@@ -67,9 +67,9 @@ def round_trips(board: labkit.Board) -> None:
     assert isinstance(transport, SshTransport)
     with tempfile.TemporaryDirectory() as directory:
         control = ["-o", f"ControlPath={directory}/%C"]
-        *ssh, place = openssh_argv(transport.target)
-        subprocess.run([*ssh, *control, "-M", "-N", "-f", place], check=True)
-        theirs = [*ssh, *control, place, "true"]
+        *ssh, host = openssh_argv(transport.target)
+        subprocess.run([*ssh, *control, "-M", "-N", "-f", host], check=True)
+        openssh_true = [*ssh, *control, host, "true"]
         files = board.run("find /sys/devices/system/cpu /sys/kernel/mm -type f -readable").lines[
             :50
         ]
@@ -77,21 +77,21 @@ def round_trips(board: labkit.Board) -> None:
         pairs = [
             (
                 seconds(lambda: board.run("true")),
-                seconds(lambda: subprocess.run(theirs, check=True)),
+                seconds(lambda: subprocess.run(openssh_true, check=True)),
                 seconds(lambda: board.read_many(files)),
                 seconds(lambda: board.run("/bin/true")),
             )
             for _ in range(40)
         ]
-        subprocess.run([*ssh, *control, "-O", "exit", place], capture_output=True)
-    ours, their, many, program = (list(column) for column in zip(*pairs, strict=True))
-    say('board.run("true")', ours)
-    say("ssh with ControlMaster, true", their)
-    say("ratio of the two, pair by pair", ratio(ours, their), "")
-    say(f"read_many of {len(files)} files of sysfs", many)
+        subprocess.run([*ssh, *control, "-O", "exit", host], capture_output=True)
+    labkit_true, openssh, many, program = (list(column) for column in zip(*pairs, strict=True))
+    report('board.run("true")', labkit_true)
+    report("ssh with ControlMaster, true", openssh)
+    report("ratio of the two, pair by pair", ratio(labkit_true, openssh), "")
+    report(f"read_many of {len(files)} files of sysfs", many)
     # `true` is part of the shell; reading files starts a program, and so does /bin/true.
-    say('ratio of read_many to board.run("/bin/true")', ratio(many, program), "")
-    say('ratio of read_many to board.run("true")', ratio(many, ours), "")
+    report('ratio of read_many to board.run("/bin/true")', ratio(many, program), "")
+    report('ratio of read_many to board.run("true")', ratio(many, labkit_true), "")
 
 
 def go_cells() -> None:
@@ -102,10 +102,10 @@ def go_cells() -> None:
     shell.run_cell(f"%load_ext labkit\nimport labkit\nboard = labkit.open_board({NAME!r})")
     times = []
     for number in range(9):
-        said = f'fmt.Println("{number} of {time.time()}")'
-        cell = f'%%go\npackage main\n\nimport "fmt"\n\nfunc main() {{ {said} }}\n'
+        body = f'fmt.Println("{number} of {time.time()}")'
+        cell = f'%%go\npackage main\n\nimport "fmt"\n\nfunc main() {{ {body} }}\n'
         times.append(seconds(functools.partial(shell.run_cell, cell)))
-    say("%%go, a program edited and run again", times[1:])
+    report("%%go, a program edited and run again", times[1:])
 
 
 def go_matrix() -> None:
@@ -125,14 +125,15 @@ def go_matrix() -> None:
 
     with tempfile.TemporaryDirectory() as cache:
         os.environ["GOCACHE"] = cache
-        say("56 builds with 7 versions, build caches empty", [seconds(build_all)])
-        say("the same 56 again", [seconds(build_all)])
+        report("56 builds with 7 versions, build caches empty", [seconds(build_all)])
+        report("the same 56 again", [seconds(build_all)])
         hello = f"// again\n{hello}"
         server = f"// again\n{server}"
-        say("56 builds of edited programs, caches warm", [seconds(build_all)])
+        report("56 builds of edited programs, caches warm", [seconds(build_all)])
         del os.environ["GOCACHE"]
     big = golang.build(hello)
-    say(f"census of {big.size:,} bytes", [seconds(lambda: golang.instruction_mix(big)) for _ in range(5)])
+    times = [seconds(lambda: golang.instruction_mix(big)) for _ in range(5)]
+    report(f"instruction mix of {big.size:,} bytes", times)
 
 
 def main() -> None:
