@@ -41,7 +41,7 @@ test: setup-dev
 	@$(PYTEST) --nbval-lax --nbval-current-env $(ON_THE_PI) notebooks
 
 test-fast: check
-	@$(PYTEST) -m "not slow" labkit tests/unit tests/notebooks
+	@$(PYTEST) --numprocesses=auto --quiet -m "not slow" labkit tests/unit tests/notebooks
 
 check: setup-dev
 	@$(VENV)/bin/ruff check --quiet .

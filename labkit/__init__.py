@@ -19,7 +19,14 @@ from labkit.virtual import temporary_board
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["Board", "LabError", "__version__", "open_board", "temporary_board"]
+__all__ = [
+    "Board",
+    "LabError",
+    "__version__",
+    "load_ipython_extension",
+    "open_board",
+    "temporary_board",
+]
 
 __version__ = version("labkit")
 

@@ -1,6 +1,7 @@
 """The form that every notebook of the guide has."""
 
 import ast
+import re
 import subprocess
 
 import pytest
@@ -116,3 +117,69 @@ def test_a_text_cell_is_short_enough_to_be_read(cells):
 def test_it_ends_by_saying_what_was_changed_on_the_board(cells):
     texts = [cell.source for cell in cells if cell.cell_type == "markdown"]
     assert "**What was changed on the board:**" in texts[-1]
+
+
+RAW_WRITE = re.compile(r"\b(tee|insmod|rmmod|modprobe(?! --dry-run)|sysctl -w)\b|> */(sys|proc)/")
+"""A command that changes the kernel's state."""
+
+
+def raw_writes(trees):
+    """The calls that write to a board as root, outside a change and not on a temporary board."""
+    texts = {}
+    for tree in trees:
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Assign):
+                names = (target.id for target in node.targets if isinstance(target, ast.Name))
+                texts |= dict.fromkeys(names, strings(node.value))
+        guarded = {
+            inner
+            for node in ast.walk(tree)
+            if isinstance(node, ast.With) and any(map(undoes, node.items))
+            for inner in ast.walk(node)
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and runs_as_root(node) and node not in guarded:
+                names = [inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)]
+                text = "\n".join([strings(node), *(texts.get(name, "") for name in names)])
+                if RAW_WRITE.search(text) or ast.unparse(node.func).endswith(".write"):
+                    yield ast.unparse(node)
+
+
+def strings(tree):
+    return "\n".join(
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )
+
+
+def runs_as_root(call):
+    return any(
+        keyword.arg == "sudo" and ast.unparse(keyword.value) == "True" for keyword in call.keywords
+    )
+
+
+def undoes(item):
+    return ast.unparse(item.context_expr).startswith(("tuning.", "temporary_board("))
+
+
+def test_a_cell_writes_to_a_board_only_in_a_change_or_on_a_temporary_board(cells):
+    assert list(raw_writes(python(cells))) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "count"),
+    [
+        ("board.run('echo 1 | tee %s', path, sudo=True)", 1),
+        ("line = 'insmod /tmp/x.ko'\nboard.check(line, sudo=True)", 1),
+        ("board.run(f'echo 1 >/proc/sys/{name}', sudo=True)", 1),
+        ("board.write(path, '1', sudo=True)", 1),
+        ("with open(path) as file:\n    board.run('modprobe dummy', sudo=True)", 1),
+        ("with tuning.Limits(board, max_khz=1):\n    board.run('tee %s', path, sudo=True)", 0),
+        ("with temporary_board('x') as other:\n    other.run('insmod x', sudo=True)", 0),
+        ("board.run('modprobe --dry-run dummy; cat /proc/modules 2>&1', sudo=True)", 0),
+        ("board.run('echo 1 | tee /tmp/file')", 0),
+    ],
+)
+def test_a_write_outside_a_change_is_found(source, count):
+    assert len(list(raw_writes([ast.parse(source)]))) == count

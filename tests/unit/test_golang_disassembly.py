@@ -120,7 +120,11 @@ def test_the_error_for_an_unknown_function_names_similar_ones(program):
         disassemble(program, "runtime.malocgc")
 
 
-@pytest.mark.parametrize("read", [lambda p: disassemble(p, "main.main"), instruction_mix], ids=str)
+@pytest.mark.parametrize(
+    "read",
+    [lambda p: disassemble(p, "main.main"), instruction_mix],
+    ids=["disassemble", "instruction_mix"],
+)
 def test_a_file_without_arm64_code_or_names_is_rejected(read, tmp_path):
     with pytest.raises(BinaryError, match=r"is stripped: it names no functions.*-ldflags"):
         read(build(PROGRAM, name="program", ldflags="-s"))
