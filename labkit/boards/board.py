@@ -7,7 +7,6 @@ import shlex
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from html import escape
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Protocol
@@ -15,6 +14,7 @@ from typing import Protocol
 from labkit.boards.facts import FACTS_SCRIPT, Facts, parse_facts
 from labkit.boards.files import READ_LIMIT, head_command, parse_head_output
 from labkit.boards.transport import DEFAULT_TIMEOUT, OutputCallback, Request, Transport
+from labkit.display import html_table
 from labkit.errors import (
     AuthenticationFailed,
     BoardUnreachable,
@@ -282,12 +282,8 @@ class Board:
         return f"{self.name}: {self.facts}"
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><th style='text-align:left'>{escape(key)}</th>"
-            f"<td style='text-align:left'>{escape(value)}</td></tr>"
-            for key, value in {"address": self.address, **self.facts.as_rows()}.items()
-        )
-        return f"<table><caption><b>{escape(self.name)}</b></caption>{rows}</table>"
+        rows = {"address": self.address, **self.facts.as_rows()}
+        return html_table(rows, caption=self.name)
 
 
 def _error_text(result: Result) -> str:

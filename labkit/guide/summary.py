@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from labkit.claims.verdict import OUTCOMES
+from labkit.display import EMULATED_NOTE
 
 __all__ = ["Row", "Status", "Summary"]
 
@@ -78,7 +79,7 @@ class Summary:
     @property
     def context(self) -> str:
         """The board and the version of labkit, in one line."""
-        note = ", emulated: shape, not speed" if self.emulated else ""
+        note = f", {EMULATED_NOTE}" if self.emulated else ""
         return (
             f"{self.platform} on {self.board}{note}; kernel {self.kernel}; "
             f"labkit {self.version}; {self.when}"

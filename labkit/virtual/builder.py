@@ -23,7 +23,7 @@ from labkit.platforms import Platform, VirtualSpec
 from labkit.tools import EXTRA_PATH, require
 from labkit.virtual import guest, images, tools
 from labkit.virtual.images import Image
-from labkit.virtual.progress import step
+from labkit.virtual.steps import step
 
 __all__ = ["SPACE", "build", "ensure_image"]
 

@@ -24,9 +24,9 @@ from labkit.platforms import Platform, VirtualSpec
 from labkit.virtual.builder import ensure_image
 from labkit.virtual.images import Image
 from labkit.virtual.login import ssh_transport
-from labkit.virtual.progress import step
 from labkit.virtual.qemu import Qemu, free_port, require_free_port
 from labkit.virtual.snapshot import COLD_BOOT, ensure_snapshot, new_disk
+from labkit.virtual.steps import step
 
 __all__ = ["VirtualMachine", "machines", "temporary_board", "virtual_board"]
 

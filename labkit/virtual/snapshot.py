@@ -14,9 +14,9 @@ from labkit.platforms import VirtualSpec
 from labkit.virtual import firmware, qemu, tools
 from labkit.virtual.images import Image
 from labkit.virtual.login import ssh_transport
-from labkit.virtual.progress import step
 from labkit.virtual.qemu import Qemu
 from labkit.virtual.qmp import Qmp
+from labkit.virtual.steps import step
 
 __all__ = ["COLD_BOOT", "ensure_snapshot", "new_disk"]
 

@@ -83,7 +83,9 @@ def test_a_board_without_clocks_or_boot_files_is_told_so_in_one_line(board):
 
 
 def test_a_unit_runs_where_and_with_what_it_says(board):
-    unit = Unit(["/bin/sh", "-c", "nproc; echo $A"], cpu_affinity=[1], cpu_quota=150, env={"A": "b c"})
+    unit = Unit(
+        ["/bin/sh", "-c", "nproc; echo $A"], cpu_affinity=[1], cpu_quota=150, env={"A": "b c"}
+    )
     run = tuning.run_unit(board, unit)
     assert run.output.splitlines() == ["1", "b c"]
     assert run.result == "success"

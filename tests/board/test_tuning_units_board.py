@@ -58,7 +58,9 @@ def test_an_installed_units_words_arrive_as_they_are(board, left_alone):
 
 
 def test_what_became_of_a_unit_is_told(board, left_alone):
-    unit = Unit(["/bin/sh", "-c", "echo out; echo err >&2; exit 3"], cpu_affinity=[1], memory_max="64M")
+    unit = Unit(
+        ["/bin/sh", "-c", "echo out; echo err >&2; exit 3"], cpu_affinity=[1], memory_max="64M"
+    )
     run = run_unit(board, unit)
     assert (run.result, run.counters["exit"]) == ("exit-code", "exited 3")
     assert (run.output, run.stderr) == ("out", "err")
@@ -90,7 +92,9 @@ def test_a_quota_is_counted(board, left_alone):
 
 
 def test_an_installed_unit_runs_and_is_gone_when_undone(board, left_alone):
-    change = InstalledUnit(board, "labkit-test", Unit(["/bin/sleep", "300"], cpu_affinity=[1]).text())
+    change = InstalledUnit(
+        board, "labkit-test", Unit(["/bin/sleep", "300"], cpu_affinity=[1]).text()
+    )
     with change:
         assert change.read_back()["taken"].all()
         assert board.run("systemctl is-active labkit-test").stdout == "active\n"

@@ -32,7 +32,9 @@ CHANGES = {
     "new unit": lambda board: InstalledUnit(board, "labkit-new", SLEEPER),
     "unit that was there": lambda board: InstalledUnit(board, "labkit-old", SLEEPER),
     "config.txt": lambda board: ConfigTxtChange(board, arm_freq=2000, allow_write=True),
-    "cmdline.txt": lambda board: CmdlineTxtChange(board, add=["cgroup_enable=memory"], allow_write=True),
+    "cmdline.txt": lambda board: CmdlineTxtChange(
+        board, add=["cgroup_enable=memory"], allow_write=True
+    ),
     "cpu set": lambda board: CpuSet(board, "torture", [1, 2]),
     "three together": lambda board: (
         Governor(board, "performance")

@@ -81,7 +81,8 @@ def test_a_public_function_or_class_is_in_all(name):
     public = {
         node.name
         for node in TREES[name].body
-        if isinstance(node, definitions) and not node.name.startswith("_")
+        if isinstance(node, definitions)
+        and not node.name.startswith("_")
         # Typer's decorators register the commands of the command line.
         and not any("app.command" in ast.unparse(decorator) for decorator in node.decorator_list)
     }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-from labkit.display import StrRepr
+from labkit.display import StrRepr, html_table
 from labkit.golang.goroot.diagnostics import diagnose
 from labkit.golang.goroot.probe import LOGIN, PATH, GoCandidate, ProbeResult, probe
 from labkit.golang.goroot.resolve import arch_mismatch, resolve_active
@@ -113,17 +113,14 @@ class Installations(StrRepr):
         return "\n".join([*lines, *(f"  ! {warning}" for warning in self.warnings)])
 
     def _repr_html_(self) -> str:
-        head = "".join(
-            f"<th scope='col' style='text-align:left'>{name.replace('_', ' ')}</th>"
-            for name in _COLUMNS
-        )
-        rows = "".join(_html_row(go) for go in self.installations)
+        header = [name.replace("_", " ") for name in _COLUMNS]
+        rows = [
+            ("\N{CHECK MARK}" if go.active else "", *(getattr(go, name) for name in _COLUMNS[1:]))
+            for go in self.installations
+        ]
         items = "".join(f"<li>{escape(warning)}</li>" for warning in self.warnings)
-        return (
-            f"<table><caption>{escape(self.summary)}</caption>"
-            f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-            + (f"<ul>{items}</ul>" if items else "")
-        )
+        table = html_table(rows, caption=self.summary, header=header)
+        return table + (f"<ul>{items}</ul>" if items else "")
 
 
 def find_installations(
@@ -218,13 +215,3 @@ def _problems(members: list[GoCandidate], front: GoCandidate, result: ProbeResul
         problems.append(f"no {', no '.join(front.root.missing)}")
     problems += [arch_mismatch(go, result.uname) for go in members]
     return dict.fromkeys(problem for problem in problems if problem)
-
-
-def _html_row(go: Installation) -> str:
-    mark = "\N{CHECK MARK}" if go.active else ""
-    cells = (mark, *(getattr(go, name) for name in _COLUMNS[1:]))
-    return (
-        "<tr>"
-        + "".join(f"<td style='text-align:left'>{escape(str(cell))}</td>" for cell in cells)
-        + "</tr>"
-    )
