@@ -1,4 +1,4 @@
-"""What holds between the parts: the error tree, the packages, the versions."""
+"""What holds between the parts: exported names, packages, versions."""
 
 import ast
 import importlib
@@ -11,24 +11,10 @@ from pathlib import Path
 import pytest
 
 import labkit
-from labkit import errors
 from labkit.golang.analysis.disassembly import OBJDUMP
 from labkit.virtual import tools
 
 ROOT = Path(__file__).parents[2]
-
-
-def test_the_drawing_of_the_error_tree_shows_every_error_and_no_other():
-    drawn = re.findall(r"^    [│ ├└─]*(\w+)(?=\s|$)", errors.__doc__, re.MULTILINE)
-    assert sorted(set(drawn) & set(errors.__all__)) == sorted(errors.__all__)
-    classes = [name for name in vars(errors) if isinstance(vars(errors)[name], type)]
-    assert sorted(classes) == sorted(errors.__all__)
-
-
-def test_an_error_is_one_line_of_what_was_found_what_was_expected_and_what_to_type():
-    error = errors.BoardError("no answer", expected="one", hint="labkit doctor")
-    assert str(error) == "no answer; expected one. Next: labkit doctor"
-    assert isinstance(error, errors.LabError)
 
 
 def test_every_program_labkit_calls_comes_with_a_package_that_setup_installs():
