@@ -1,8 +1,8 @@
-"""Whatever a session dies of, and whenever, the board finds its way back to the last byte.
+"""However and whenever a session dies, the board can be restored to the last byte.
 
-Each cut is a real one: a process of its own makes a change on a live board and is ended at
-one step of the way, often with the shell that works for it on the board. A new session then
-says ``restore``, and the board must be what it was.
+Each cut is a real one: a process makes a change on a live board and is killed at one step,
+often together with its shell on the board. A new session then calls ``restore``, and the board
+must be as it was before.
 """
 
 import multiprocessing
@@ -35,19 +35,27 @@ echo "on: $on" /sys/fs/cgroup/labkit* /var/lib/labkit* /var/lib/labkit/journal/.
 """
 
 
+CHECKED_EVERY = 6
+"""Cuts between two fingerprints of the whole board, each of which takes seconds."""
+
+
 @pytest.fixture(scope="module")
 def pi():
     with labkit.open_board(NAME) as board:
-        # A unit that was there before, with a mode of its own, and running.
-        board.check(
-            "cd /etc/systemd/system; "
-            "printf '[Service]\\nExecStart=/bin/sleep 9999\\n' >labkit-old.service; "
-            "chmod 600 labkit-old.service; systemctl daemon-reload; "
-            "systemctl start labkit-old",
-            sudo=True,
-        )
+        prepare(board)
         yield board
     VirtualMachine(NAME).down()
+
+
+def prepare(board):
+    """Add a unit that was there before, with a mode of its own, and running."""
+    board.check(
+        "cd /etc/systemd/system; "
+        "printf '[Service]\\nExecStart=/bin/sleep 9999\\n' >labkit-old.service; "
+        "chmod 600 labkit-old.service; systemctl daemon-reload; "
+        "systemctl start labkit-old",
+        sudo=True,
+    )
 
 
 def fingerprint(board):
@@ -110,20 +118,67 @@ CUTS += cuts_together("three together")
 
 
 def test_no_cut_of_a_hundred_and_more_is_lost(pi):
+    """Every cut is made and restored; the whole board is compared after every sixth one.
+
+    Where it differs then, the cuts since the last comparison are made again one by one, each on
+    a board that was reset, and the first that leaves a difference is named.
+    """
     before = fingerprint(pi)
+    unchecked = []
     session = Session(CUTS[0])
-    for made, cut in enumerate(CUTS, start=1):
+    for index, cut in enumerate(CUTS):
         session.die()
-        if made < len(CUTS):
-            session = Session(CUTS[made])  # it logs in meanwhile
-        if made % 25 == 10:
-            line = [LABKIT, "board", "restore", NAME]
-            subprocess.run(line, check=True, stdout=subprocess.DEVNULL)
-        else:
-            journal.restore(pi)
-        after = fingerprint(pi)
-        assert after == before, f"{cut}:\n{difference(before, after)}"
+        if index + 1 < len(CUTS):
+            session = Session(CUTS[index + 1])  # it logs in meanwhile
+        restore(pi, by_command=index % 25 == 9)
+        unchecked.append(cut)
+        if len(unchecked) == CHECKED_EVERY or cut is CUTS[-1]:
+            after = fingerprint(pi)
+            if after != before:
+                session.process.kill()
+                pytest.fail(blame(pi, unchecked) or f"{unchecked}:\n{difference(before, after)}")
+            unchecked.clear()
     assert len(CUTS) >= 100
+
+
+def restore(board, *, by_command=False):
+    if by_command:
+        argv = [LABKIT, "board", "restore", NAME]
+        subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
+    else:
+        journal.restore(board)
+
+
+def blame(board, cuts):
+    """The first of the cuts that is not undone, and the difference; None where each one is."""
+    for cut in cuts:
+        board.reset()
+        prepare(board)
+        before = fingerprint(board)
+        die(cut)
+        restore(board)
+        after = fingerprint(board)
+        if after != before:
+            return f"{cut}:\n{difference(before, after)}"
+    return None
+
+
+def test_a_lost_cut_is_named(pi, monkeypatch):
+    cuts = [Cut("limits", "after", 2), Cut("cpu set", "after", 2)]
+    real = journal.restore
+
+    def forgetful(board):
+        """Undo nothing of the second cut."""
+        if "cpu set" not in str(cuts[forgetful.calls]):
+            real(board)
+        forgetful.calls += 1
+
+    forgetful.calls = 0
+    monkeypatch.setattr(journal, "restore", forgetful)
+    assert "cpu set" in blame(pi, cuts).partition("\n")[0]
+    pi.reset()
+    prepare(pi)
+    assert blame(pi, []) is None
 
 
 def test_a_session_whose_link_drops_leaves_nothing_to_restore(pi):
@@ -153,9 +208,9 @@ def test_what_a_dead_session_left_is_said_and_undone_by_the_command(pi, capfd):
     before = fingerprint(pi)
     die(Cut("three together", "after", 6))
     labkit.open_board(NAME).close()
-    said = capfd.readouterr().err
-    assert "governor of all policies: performance" in said
-    assert f"Next: labkit board restore {NAME}" in said
+    stderr = capfd.readouterr().err
+    assert "governor of all policies: performance" in stderr
+    assert f"Next: labkit board restore {NAME}" in stderr
     done = subprocess.run([LABKIT, "board", "restore", NAME], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("undone: ") == 3
@@ -169,7 +224,7 @@ def test_a_reboot_between_takes_what_does_not_last_and_restore_takes_the_rest(pi
     die(Cut("cmdline.txt", "undo", 3))
     pi.reboot()
     assert pi.read("/sys/devices/system/cpu/cpufreq/policy0/cpuinfo_min_freq").strip() == "1600000"
-    assert sum(entry.gone for entry in journal.entries(pi)) == 3
+    assert sum(entry.expired for entry in journal.entries(pi)) == 3
     done, left = journal.restore(pi)
     assert (len(done), left) == (6, [])
     pi.reboot()
