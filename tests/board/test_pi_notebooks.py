@@ -11,7 +11,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from nbval.plugin import transform_streams_for_comparison
+from nbval.plugin import coalesce_streams, transform_streams_for_comparison
 
 from labkit.guide.refresh_outputs import COMPARED
 
@@ -70,5 +70,5 @@ def comparable(outputs):
     """The outputs as nbval compares them: streams joined, display data by their type."""
     return [
         {key: value for key, value in output.items() if key not in IGNORED}
-        for output in transform_streams_for_comparison(outputs)
+        for output in transform_streams_for_comparison(coalesce_streams(outputs))
     ]
