@@ -16,8 +16,8 @@ ON_THE_PI = $(addprefix --ignore=notebooks/,02-environment/2.4-raspberry-pi-5.ip
 help:
 	@echo "make guide      run every notebook on a virtual arm64 board, results in results/"
 	@echo "make lab        start a board and open JupyterLab on the first notebook"
-	@echo "make test       all tests, with virtual boards (half an hour)"
-	@echo "make test-fast  the tests that need no board, and make check (one minute)"
+	@echo "make test       all tests, with virtual boards"
+	@echo "make test-fast  the tests that need no board, and make check "
 	@echo "make check      style, types and structure"
 	@echo "make setup      install what is missing; the other commands run it first"
 
