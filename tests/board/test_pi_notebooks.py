@@ -13,14 +13,10 @@ import nbformat
 import pytest
 from nbval.plugin import coalesce_streams, transform_streams_for_comparison
 
-from labkit.guide.refresh_outputs import COMPARED
+from labkit.guide.refresh_outputs import COMPARED, PLATFORMS
 
 ROOT = Path(__file__).parents[2]
-NOTEBOOKS = (
-    "02-environment/2.4-raspberry-pi-5",
-    "03-runtime/3.3-real-time",
-    "04-verification/4.3-systemd-units",
-)
+NOTEBOOKS = [name for name, platform in PLATFORMS.items() if platform == "raspberry-pi-5"]
 # These belong to the display and not to the result; nbval ignores them too.
 IGNORED = ("execution_count", "metadata", "output_type", "name")
 

@@ -69,7 +69,8 @@ def test_what_became_of_a_unit_is_told(board, left_alone):
     assert 0 < run.counter("memory.peak") < 64 << 20
     assert run.counter("memory.events/oom_kill") == 0
     assert run.log[0].startswith("Started labkit-run.service")
-    assert run.log[-1] == "labkit-run.service: Failed with result 'exit-code'."
+    # On a slow board systemd adds a line about the processor time.
+    assert "labkit-run.service: Failed with result 'exit-code'." in run.log
 
 
 def test_a_program_that_needs_more_than_its_limit_is_kept_within_it(board, left_alone):
