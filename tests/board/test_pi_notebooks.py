@@ -4,6 +4,7 @@
 here, from this run.
 """
 
+import copy
 import json
 import subprocess
 import sys
@@ -66,5 +67,5 @@ def comparable(outputs):
     """The outputs as nbval compares them: streams joined, display data by their type."""
     return [
         {key: value for key, value in output.items() if key not in IGNORED}
-        for output in transform_streams_for_comparison(coalesce_streams(outputs))
+        for output in transform_streams_for_comparison(coalesce_streams(copy.deepcopy(outputs)))
     ]
