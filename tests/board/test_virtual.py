@@ -178,7 +178,7 @@ def test_a_machine_is_off_though_the_process_that_started_it_does_not_wait_for_i
     with labkit.open_board(A) as board:
         before = boot_id(board)
         board.check("(sleep 1; systemctl reboot) >/dev/null 2>&1 &", sudo=True)
-    VirtualMachine(A).power_cycle(timeout=60)  # QEMU stays on as the starter's zombie
+    VirtualMachine(A).power_cycle(timeout=170)  # QEMU stays on as the starter's zombie
     with labkit.open_board(A) as board:
         assert boot_id(board) != before
     starter.communicate("go\n", timeout=10)
