@@ -17,7 +17,7 @@ help:
 	@echo "make guide      run every notebook on a virtual arm64 board, results in results/"
 	@echo "make lab        start a board and open JupyterLab on the first notebook"
 	@echo "make test       all tests, with virtual boards"
-	@echo "make test-fast  the tests that need no board, and make check"
+	@echo "make test-fast  the quick tests, which need no board, and make check"
 	@echo "make check      style, types and structure"
 	@echo "make setup      install what is missing; the other commands run it first"
 
@@ -41,7 +41,8 @@ test: setup-dev
 	@$(PYTEST) --nbval-lax --nbval-current-env $(ON_THE_PI) notebooks
 
 test-fast: check
-	@$(PYTEST) --numprocesses=auto --quiet -m "not slow" labkit tests/unit tests/notebooks
+	@$(PYTEST) --numprocesses=auto --dist=worksteal --quiet -m "not slow" \
+		labkit tests/unit tests/notebooks
 
 check: setup-dev
 	@$(VENV)/bin/ruff check --quiet .

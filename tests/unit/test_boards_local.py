@@ -72,6 +72,7 @@ def test_the_environment_is_set_for_the_command_alone(here):
     assert here.check('printf %%s "${A-unset}"%s', "").stdout == "unset"
 
 
+@pytest.mark.slow
 def test_a_timeout_ends_the_command_and_its_children(here, tmp_path, eventually, ended):
     pids = tmp_path / "pids"
     command = "echo so far; sleep 300 & echo $$ $! >%s; wait"
@@ -82,6 +83,7 @@ def test_a_timeout_ends_the_command_and_its_children(here, tmp_path, eventually,
         eventually(lambda pid=pid: ended(pid))
 
 
+@pytest.mark.slow
 def test_a_timeout_ends_a_command_that_ignores_sigterm(here, tmp_path, eventually, ended):
     pid = tmp_path / "pid"
     with pytest.raises(CommandTimeout):
@@ -89,6 +91,7 @@ def test_a_timeout_ends_a_command_that_ignores_sigterm(here, tmp_path, eventuall
     eventually(lambda: ended(pid.read_text()))
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(30)
 def test_a_background_child_that_holds_the_output_is_not_waited_for(here, tmp_path):
     pid = tmp_path / "pid"
@@ -98,6 +101,7 @@ def test_a_background_child_that_holds_the_output_is_not_waited_for(here, tmp_pa
     os.kill(int(pid.read_text()), signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_interrupting_a_run_ends_the_command(here, tmp_path, eventually, ended):
     pid = tmp_path / "pid"
     with pytest.raises(KeyboardInterrupt):
@@ -162,6 +166,7 @@ def test_output_is_delivered_as_it_comes_and_is_in_the_result_too(here):
     assert (result.stdout, result.stderr) == ("one\n", "two\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [RuntimeError, OSError, TimeoutError])
 def test_what_the_callback_raises_ends_the_command_and_comes_out(here, kind, eventually, ended):
     pieces = []

@@ -83,6 +83,7 @@ def fake_sudo(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(directory), prepend=":")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fake_sudo")
 def test_two_sessions_that_do_the_same_send_the_same_requests_without_the_password(tmp_path):
     script = (

@@ -49,11 +49,13 @@ def test_its_help_names_the_parts_and_the_exit_codes(labkit):
         assert word in text
 
 
+@pytest.mark.slow
 def test_a_wrong_word_is_exit_code_2(labkit):
     assert labkit("boards").returncode == 2
     assert labkit("board", "up").returncode == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("args", "message"),
     [
@@ -80,6 +82,7 @@ def test_what_prevents_a_command_is_one_line_and_exit_code_3(labkit, args, messa
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [".", "..", "debian-12@..", "/"])
 def test_a_name_that_leads_out_of_the_machines_dir_removes_nothing(labkit, tmp_path, name):
     disk = tmp_path / "cache" / "machines" / "debian-12" / "disk"
@@ -92,6 +95,7 @@ def test_a_name_that_leads_out_of_the_machines_dir_removes_nothing(labkit, tmp_p
     assert disk.exists()
 
 
+@pytest.mark.slow
 def test_a_board_of_ones_own_is_added_listed_and_removed(labkit):
     added = labkit("board", "add", "pi", "127.0.0.1", "--platform", "raspberry-pi-5", "--port", "1")
     assert added.returncode == 0
@@ -115,6 +119,7 @@ def test_a_board_that_is_not_arm64_is_refused(labkit):
     assert f"local is a {os.uname().machine} machine" in ended.stderr
 
 
+@pytest.mark.slow
 def test_the_doctor_reports_to_people_and_to_programs(labkit):
     for_programs = labkit("doctor", "--json")
     checks = json.loads(for_programs.stdout)
@@ -157,6 +162,7 @@ class TestBoardRun:
         assert ended.stdout == f"{argv}\n"
         assert ended.returncode == 0
 
+    @pytest.mark.slow
     def test_without_dashes_the_words_are_one_line_for_the_shell(self, labkit):
         assert labkit("board", "run", "local", "echo $((20 + 22)) | cat").stdout == "42\n"
         assert labkit("board", "run", "local", "echo", "$((20", "+", "22))").stdout == "42\n"
@@ -164,11 +170,13 @@ class TestBoardRun:
     def test_dashes_within_a_shell_line_belong_to_it(self, labkit):
         assert labkit("board", "run", "local", "echo", "a", "--", "b").stdout == "a -- b\n"
 
+    @pytest.mark.slow
     def test_options_may_stand_before_or_after_the_name(self, labkit):
         for options in (("--timeout", "5", "local"), ("local", "--timeout", "5")):
             assert labkit("board", "run", *options, "--", "echo", "a").stdout == "a\n"
         assert labkit("board", "run", "local", "--timout", "5", "--", "echo").returncode == 2
 
+    @pytest.mark.slow
     def test_its_exit_code_is_that_of_the_command(self, labkit):
         assert labkit("board", "run", "local", "--", "sh", "-c", "exit 7").returncode == 7
         assert labkit("board", "run", "local", "--").returncode == 2

@@ -92,6 +92,7 @@ def test_the_same_program_is_built_once_and_other_settings_give_another(cache):
     assert len(left(cache)) == 3
 
 
+@pytest.mark.slow
 def test_two_copies_of_one_go_share_only_programs_without_their_path(cache, tmp_path, monkeypatch):
     here = toolchain()
     first = {trimmed: build(NOTHING, trimpath=trimmed) for trimmed in (True, False)}
@@ -178,6 +179,7 @@ def test_the_users_own_settings_change_nothing(cache, monkeypatch):
     assert (again.settings, again.sha256) == (settings, digest)
 
 
+@pytest.mark.slow
 def test_another_go_first_on_path_and_the_variables_of_go_change_nothing(cache, tmp_path):
     """Run in new processes, as a toolchain is looked up once a process."""
     called = tmp_path / "called"

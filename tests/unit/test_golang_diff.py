@@ -13,6 +13,9 @@ from labkit.golang.analysis.disassembly import disassemble, function_symbols, it
 from labkit.golang.analysis.elf import open_elf
 from labkit.golang.program.build import build
 
+# Whole programs are compiled and compared.
+pytestmark = pytest.mark.slow
+
 PROGRAM = """package main
 
 import "fmt"

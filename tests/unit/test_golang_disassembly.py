@@ -79,6 +79,7 @@ def test_targets_have_labels_within_a_function_and_names_outside(program):
     assert len(used) >= 3  # the loop, its end, the call that grows the stack
 
 
+@pytest.mark.slow
 def test_methods_generics_and_runtime_functions_are_found_by_their_names(program):
     names = set(symbols(program).name)
     generic = next(name for name in names if name.startswith("main.First[") and "//" in name)
@@ -99,6 +100,7 @@ def test_lse_atomics_have_names(program):
     assert "ldaxr" not in only_lse
 
 
+@pytest.mark.slow
 def test_all_functions_are_those_of_the_symbol_table_with_the_same_code(program):
     table = symbols(program).query("kind == 'FUNC' and size > 4")
     by_name = {function.name: function for function in iter_functions(program)}

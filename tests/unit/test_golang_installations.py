@@ -95,12 +95,14 @@ def compared(board, sandboxes):
     return compare_detectors(board, selected).set_index("layout")
 
 
+@pytest.mark.slow
 def test_in_every_layout_the_detector_says_what_go_env_says(compared):
     wrong = compared[~compared["detector_right"]]
     assert wrong.empty, wrong[["go_env", "detector"]].to_string()
     assert len(compared) >= 12
 
 
+@pytest.mark.slow
 def test_go_really_answered_in_the_layouts_that_are_whole(compared):
     silent = set(compared.index[compared["go_env"] == ""])
     broken = {"GOROOT gone", "login shell only", "copied command", "no pkg/tool"}
@@ -151,6 +153,7 @@ def test_links_to_one_goroot_are_one_installation(sandboxes, find):
     assert report.warnings == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "problem"),
     [

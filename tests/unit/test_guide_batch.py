@@ -89,6 +89,7 @@ def outputs(path):
     return "".join(text)
 
 
+@pytest.mark.slow
 def test_a_run(tmp_path, write, machine):
     judge = (
         "from labkit import claims\n"
@@ -130,6 +131,7 @@ def test_a_run(tmp_path, write, machine):
     assert not [path for path in directory.rglob(".*") if path.is_file()]
 
 
+@pytest.mark.slow
 def test_a_notebook_that_damages_its_verdicts_fails_and_the_next_one_runs(write):
     damage = "import os\nopen(os.environ['LABKIT_VERDICTS'], 'w').write('none')"
     summary = run([write("a", damage), write("b")], "debian-12")
@@ -137,6 +139,7 @@ def test_a_notebook_that_damages_its_verdicts_fails_and_the_next_one_runs(write)
     assert "a.verdicts.jsonl:1 is not a verdict" in summary.rows[0].message
 
 
+@pytest.mark.slow
 def test_fail_fast(write):
     chosen = [write("a", "1/0"), write("b"), write("c")]
     summary = run(chosen, "debian-12", fail_fast=True)
@@ -144,6 +147,7 @@ def test_fail_fast(write):
     assert summary.exit_code == 1
 
 
+@pytest.mark.slow
 def test_a_dead_kernel_and_a_slow_cell_are_failures(tmp_path, write):
     dead, slow = (
         write("dead", "import os\nos._exit(1)"),
@@ -157,6 +161,7 @@ def test_a_dead_kernel_and_a_slow_cell_are_failures(tmp_path, write):
     assert "ran past 3 s and was ended. The run stopped there." in text
 
 
+@pytest.mark.slow
 def test_a_board_that_cannot_be_reset_fails_its_notebook_only(tmp_path, write, machine):
     stale = tmp_path / "results/debian-12/a.ipynb"
     stale.parent.mkdir(parents=True)
@@ -168,6 +173,7 @@ def test_a_board_that_cannot_be_reset_fails_its_notebook_only(tmp_path, write, m
     assert not stale.exists()
 
 
+@pytest.mark.slow
 def test_a_real_board_is_never_reset(write, monkeypatch):
     def refuse(self):
         raise AssertionError("reset of a real board")
@@ -260,6 +266,7 @@ sys.exit(run_guide(["a", "b"]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", [1, 2])
 def test_ctrl_c_leaves_a_summary_and_no_kernel(tmp_path, write, eventually, times):
     write("00-start-here")

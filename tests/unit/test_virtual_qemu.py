@@ -78,6 +78,7 @@ def test_a_pid_file_without_a_process_number_names_no_process(machine, text):
     assert pidfile.find(path) is None
 
 
+@pytest.mark.slow
 def test_a_zombie_of_another_process_is_gone(machine, eventually):
     """As where one labkit process has started the board and another one waits for its end."""
     path = machine.directory / "qemu.pid"
@@ -128,6 +129,7 @@ def test_a_machine_that_has_ended_before_is_an_error_too(machine):
         machine.wait_ready(timeout=10)
 
 
+@pytest.mark.slow
 def test_a_machine_that_does_not_answer_is_an_error_after_the_timeout(machine):
     path = machine.socket("wake")
     with socket.socket(socket.AF_UNIX) as server:
