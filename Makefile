@@ -11,7 +11,7 @@ PYTEST = $(VENV)/bin/pytest
 ON_THE_PI = $(addprefix --ignore=notebooks/,02-environment/2.4-raspberry-pi-5.ipynb \
 	03-runtime/3.3-real-time.ipynb 04-verification/4.3-systemd-units.ipynb)
 
-.PHONY: help setup setup-dev guide lab test test-fast check outputs clean
+.PHONY: help setup setup-dev guide lab test images test-fast check outputs clean
 
 help:
 	@echo "make guide      run every notebook on a virtual arm64 board, results in results/"
@@ -36,9 +36,15 @@ lab: setup
 		--LabApp.default_url=/lab/tree/00-start-here.ipynb \
 		$(if $(filter 0,$(shell id -u)),--allow-root)
 
-test: setup-dev
+test: setup-dev images
 	@$(PYTEST) --durations=25 labkit tests
 	@$(PYTEST) --nbval-lax --nbval-current-env $(ON_THE_PI) notebooks
+
+# The images of the tests, side by side: each keeps one processor busy for minutes. A test whose
+# image is missing builds it, and shows why that fails.
+images: setup-dev
+	@$(LABKIT) image build raspberry-pi-5 2>&1 >/dev/null | cat & \
+		$(LABKIT) image build debian-12 >/dev/null; status=$$?; wait; exit $$status
 
 test-fast: check
 	@$(PYTEST) --numprocesses=auto --dist=worksteal --quiet -m "not slow" \

@@ -133,8 +133,8 @@ def pi():
 
 
 def pytest_collection_modifyitems(items):
-    """The first test that needs a board may wait ten minutes for its image."""
+    """A limit for each test, without its fixtures: the first board may wait for its image."""
     for item in items:
         needs = {"board", "pi"} & set(getattr(item, "fixturenames", ()))
         if needs and not item.get_closest_marker("timeout"):
-            item.add_marker(pytest.mark.timeout(600))
+            item.add_marker(pytest.mark.timeout(600, func_only=True))

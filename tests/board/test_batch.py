@@ -14,7 +14,7 @@ import labkit
 from labkit.guide import Notebook, run
 from labkit.virtual import VirtualMachine
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(300, func_only=True)
 
 PARAMETERS = 'platform = "debian-12"\nboard_name = ""'
 OPEN = "import labkit\nboard = labkit.open_board(board_name or platform)"
