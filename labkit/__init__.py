@@ -1,4 +1,4 @@
-"""labkit: put statements about Go on ARMv8 to a real arm64 board and see what it says.
+"""labkit: statements about Go on ARMv8, tested on a real arm64 board.
 
 >>> import labkit
 >>> board = labkit.open_board("debian-12")      # doctest: +SKIP
