@@ -37,7 +37,8 @@ lab: setup
 		$(if $(filter 0,$(shell id -u)),--allow-root)
 
 test: setup-dev images
-	@$(PYTEST) --durations=25 labkit tests
+	@$(PYTEST) --numprocesses=auto --dist=worksteal labkit tests/unit tests/notebooks
+	@$(PYTEST) --durations=25 tests/board tests/browser
 	@$(PYTEST) --nbval-lax --nbval-current-env $(ON_THE_PI) notebooks
 
 # The images of the tests, side by side: each keeps one processor busy for minutes. A test whose
