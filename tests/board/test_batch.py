@@ -106,7 +106,7 @@ def test_a_run_killed_with_its_board_needs_no_cleaning(write, machine, tmp_path,
 def test_ctrl_c_leaves_the_board_usable(write, machine, tmp_path, eventually):
     process = start_run(write, machine, tmp_path, eventually)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=120)
     assert process.returncode == 130, err
     assert "1 stopped" in out
     assert not machine.running
@@ -119,6 +119,8 @@ def start_run(write, machine, tmp_path, eventually):
     wait = "open('begun', 'w').close()\nboard.run('sleep 100', timeout=200)"
     notebook = write("long", wait)
     script = (
+        # A run that hangs ends itself and shows where.
+        "import faulthandler; faulthandler.dump_traceback_later(90, exit=True);"
         "import sys; from labkit.guide import run_guide;"
         f"sys.exit(run_guide([{str(notebook.path)!r}], board={machine.name!r}))"
     )
