@@ -65,11 +65,11 @@ def fingerprint(board):
 class Session:
     """A process that logs in on the board, waits, and goes on to its cut."""
 
-    def __init__(self, cut):
+    def __init__(self, board, cut):
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["labkit.boards.ssh.transport", "labkit.tuning", "victim"])
         self.cut, self.may_start = cut, context.Event()
-        args = (NAME, cut, self.may_start)
+        args = (NAME, board.facts, cut, self.may_start)
         self.process = context.Process(target=victim.run, args=args, daemon=True)
         self.process.start()
 
@@ -80,8 +80,8 @@ class Session:
         assert self.process.exitcode == self.cut.ends, f"{self.cut}: {self.process.exitcode}"
 
 
-def die(cut):
-    Session(cut).die()
+def die(board, cut):
+    Session(board, cut).die()
 
 
 def cuts_of(change, turn):
@@ -128,11 +128,11 @@ def test_no_cut_of_a_hundred_and_more_is_lost(pi):
     """
     before = fingerprint(pi)
     unchecked = []
-    session = Session(CUTS[0])
+    session = Session(pi, CUTS[0])
     for index, cut in enumerate(CUTS):
         session.die()
         if index + 1 < len(CUTS):
-            session = Session(CUTS[index + 1])  # it logs in meanwhile
+            session = Session(pi, CUTS[index + 1])  # it logs in meanwhile
         restore(pi, by_command=index % 25 == 9)
         assert not pi.run("[ -e /var/lib/labkit ]").ok, f"{cut}: the journal is not empty"
         unchecked.append(cut)
@@ -159,7 +159,7 @@ def blame(board, cuts):
         board.reset()
         prepare(board)
         before = fingerprint(board)
-        die(cut)
+        die(board, cut)
         restore(board)
         after = fingerprint(board)
         if after != before:
@@ -188,7 +188,7 @@ def test_a_lost_cut_is_named(pi, monkeypatch):
 def test_a_session_whose_link_drops_leaves_nothing_to_restore(pi):
     before = fingerprint(pi)
     for call in (1, 2):
-        die(Cut("limits", "link", call, at=1))
+        die(pi, Cut("limits", "link", call, at=1))
         assert journal.restore(pi) == ([], [])
         assert fingerprint(pi) == before
 
@@ -210,7 +210,7 @@ def test_the_fingerprint_sees_the_change_and_the_undo(pi, change):
 
 def test_what_a_dead_session_left_is_said_and_undone_by_the_command(pi, capfd):
     before = fingerprint(pi)
-    die(Cut("three together", "after", 6))
+    die(pi, Cut("three together", "after", 6))
     labkit.open_board(NAME).close()
     stderr = capfd.readouterr().err
     assert "governor of all policies: performance" in stderr
@@ -224,8 +224,8 @@ def test_what_a_dead_session_left_is_said_and_undone_by_the_command(pi, capfd):
 def test_a_reboot_between_takes_what_does_not_last_and_restore_takes_the_rest(pi):
     before = fingerprint(pi)
     for change, calls in (("three together", 6), ("cpu set", 2), ("limits", 2)):
-        die(Cut(change, "after", calls))
-    die(Cut("cmdline.txt", "undo", 3))
+        die(pi, Cut(change, "after", calls))
+    die(pi, Cut("cmdline.txt", "undo", 3))
     pi.reboot()
     assert pi.read("/sys/devices/system/cpu/cpufreq/policy0/cpuinfo_min_freq").strip() == "1600000"
     assert sum(entry.expired for entry in journal.entries(pi)) == 3
