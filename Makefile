@@ -5,6 +5,7 @@ PLATFORM ?= debian-12
 NOTEBOOKS ?=
 LABKIT = $(VENV)/bin/labkit
 PYTEST = $(VENV)/bin/pytest
+WITHOUT_BOARD = --numprocesses=auto --dist=worksteal labkit tests/unit tests/notebooks
 
 # Run once, by tests/board/test_pi_notebooks.py, on a virtual Raspberry Pi 5: their compared
 # outputs are compared there.
@@ -36,8 +37,8 @@ lab: setup
 		--LabApp.default_url=/lab/tree/00-start-here.ipynb \
 		$(if $(filter 0,$(shell id -u)),--allow-root)
 
-test: setup-dev images
-	@$(PYTEST) --numprocesses=auto --dist=worksteal labkit tests/unit tests/notebooks
+test: images
+	@$(PYTEST) $(WITHOUT_BOARD)
 	@$(PYTEST) --durations=25 tests/board tests/browser
 	@$(PYTEST) --nbval-lax --nbval-current-env $(ON_THE_PI) notebooks
 
@@ -48,8 +49,7 @@ images: setup-dev
 		$(LABKIT) image build debian-12 >/dev/null; status=$$?; wait; exit $$status
 
 test-fast: check
-	@$(PYTEST) --numprocesses=auto --dist=worksteal --quiet -m "not slow" \
-		labkit tests/unit tests/notebooks
+	@$(PYTEST) --quiet -m "not slow" $(WITHOUT_BOARD)
 
 check: setup-dev
 	@$(VENV)/bin/ruff check --quiet .

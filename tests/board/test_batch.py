@@ -106,7 +106,11 @@ def test_a_run_killed_with_its_board_needs_no_cleaning(write, machine, tmp_path,
 def test_ctrl_c_leaves_the_board_usable(write, machine, tmp_path, eventually):
     process = start_run(write, machine, tmp_path, eventually)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=120)
+    try:
+        out, err = process.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGABRT)  # faulthandler shows where it hangs
+        out, err = process.communicate()
     assert process.returncode == 130, err
     assert "1 stopped" in out
     assert not machine.running
@@ -119,13 +123,14 @@ def start_run(write, machine, tmp_path, eventually):
     wait = "open('begun', 'w').close()\nboard.run('sleep 100', timeout=200)"
     notebook = write("long", wait)
     script = (
-        # A run that hangs ends itself and shows where.
-        "import faulthandler; faulthandler.dump_traceback_later(90, exit=True);"
         "import sys; from labkit.guide import run_guide;"
         f"sys.exit(run_guide([{str(notebook.path)!r}], board={machine.name!r}))"
     )
     process = subprocess.Popen(
-        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-X", "faulthandler", "-c", script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     eventually((tmp_path / "notebooks/begun").exists, within=60)
     return process
