@@ -7,11 +7,6 @@ LABKIT = $(VENV)/bin/labkit
 PYTEST = $(VENV)/bin/pytest
 WITHOUT_BOARD = --numprocesses=auto --dist=worksteal labkit tests/unit tests/notebooks
 
-# Run once, by tests/board/test_pi_notebooks.py, on a virtual Raspberry Pi 5: their compared
-# outputs are compared there.
-ON_THE_PI = $(addprefix --ignore=notebooks/,02-environment/2.4-raspberry-pi-5.ipynb \
-	03-runtime/3.3-real-time.ipynb 04-verification/4.3-systemd-units.ipynb)
-
 .PHONY: help setup setup-dev guide lab test images test-fast check outputs clean
 
 help:
@@ -39,8 +34,8 @@ lab: setup
 
 test: images
 	@$(PYTEST) $(WITHOUT_BOARD)
-	@$(PYTEST) --durations=25 tests/board tests/browser
-	@$(PYTEST) --nbval-lax --nbval-current-env $(ON_THE_PI) notebooks
+	@$(PYTEST) --numprocesses=2 --dist=loadgroup --durations=25 \
+		--nbval-lax --nbval-current-env tests/board tests/browser notebooks
 
 # The images of the tests, side by side: each keeps one processor busy for minutes. A test whose
 # image is missing builds it, and shows why that fails.

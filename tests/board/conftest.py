@@ -17,6 +17,7 @@ from labkit.boards.ssh import hostkeys
 from labkit.boards.ssh.connect import fetch_host_key
 from labkit.boards.ssh.target import SshTarget
 from labkit.boards.ssh.transport import SshTransport
+from labkit.guide.refresh_outputs import PLATFORMS
 from labkit.virtual import VirtualMachine
 from labkit.virtual.qemu import free_port
 
@@ -111,8 +112,14 @@ def listens(port):
 
 
 @pytest.fixture(scope="session")
-def board_name():
-    return "debian-12@test"
+def suffix(worker_id):
+    """The last part of the names of this process's boards: two processes share no board."""
+    return "test" if worker_id == "master" else f"test-{worker_id}"
+
+
+@pytest.fixture(scope="session")
+def board_name(suffix):
+    return f"debian-12@{suffix}"
 
 
 @pytest.fixture(scope="session")
@@ -124,17 +131,31 @@ def board(board_name):
 
 
 @pytest.fixture(scope="session")
-def pi():
+def pi(suffix):
     """A virtual Raspberry Pi 5. A test undoes or resets what it changes there."""
-    name = "raspberry-pi-5@test"
+    name = f"raspberry-pi-5@{suffix}"
     with labkit.open_board(name) as opened:
         yield opened
     VirtualMachine(name).down()
 
 
-def pytest_collection_modifyitems(items):
-    """A limit for each test, without its fixtures: the first board may wait for its image."""
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    """Leave out what runs elsewhere, limit each test, and group what must run one by one."""
+    elsewhere = [item for item in items if runs_on_the_pi(item.path)]
+    if elsewhere:
+        items[:] = [item for item in items if item not in set(elsewhere)]
+        config.hook.pytest_deselected(items=elsewhere)
     for item in items:
         needs = {"board", "pi"} & set(getattr(item, "fixturenames", ()))
         if needs and not item.get_closest_marker("timeout"):
+            # Without its fixtures: the first board may wait for its image.
             item.add_marker(pytest.mark.timeout(600, func_only=True))
+        # All notebooks use one board; the tests of one file share theirs.
+        notebook = item.path.suffix == ".ipynb"
+        item.add_marker(pytest.mark.xdist_group("notebooks" if notebook else item.path.stem))
+
+
+def runs_on_the_pi(path):
+    """Whether it is a notebook that test_pi_notebooks.py runs and compares."""
+    return path.suffix == ".ipynb" and PLATFORMS.get(f"{path.parent.name}/{path.stem}")
