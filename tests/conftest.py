@@ -1,5 +1,6 @@
 """Fixtures of all tests: the user's own files are not read, and waiting is for a condition."""
 
+import signal
 import sys
 import time
 from pathlib import Path
@@ -7,6 +8,11 @@ from pathlib import Path
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
+
+# A shell without job control starts a background process with SIGINT ignored, and its children
+# inherit that. The tests of Ctrl-C would wait for an interruption that never comes.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True, scope="session")

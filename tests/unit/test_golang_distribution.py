@@ -80,7 +80,9 @@ def distributions_dir(tmp_path, monkeypatch):
     monkeypatch.setenv("GOCACHE", str(cache_dir() / "go-build"))
     cache = tmp_path / "cache"
     cache.mkdir()
-    (cache / "toolchains").symlink_to(cache_dir() / "toolchains")
+    toolchains = cache_dir() / "toolchains"
+    toolchains.mkdir(parents=True, exist_ok=True)
+    (cache / "toolchains").symlink_to(toolchains)
     monkeypatch.setenv("LABKIT_CACHE", str(cache))
     return cache / "distributions"
 
