@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 import labkit
 from labkit.boards import Board
@@ -139,9 +140,20 @@ def pi(suffix):
     VirtualMachine(name).down()
 
 
-@pytest.hookimpl(tryfirst=True)
+class FileScheduling(LoadScopeScheduling):
+    """One process for the tests of a file, and one for all notebooks, which use one board."""
+
+    def _split_scope(self, nodeid):
+        file = nodeid.partition("::")[0]
+        return "notebooks" if file.endswith(".ipynb") else file
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return FileScheduling(config, log)
+
+
 def pytest_collection_modifyitems(config, items):
-    """Leave out what runs elsewhere, limit each test, and group what must run one by one."""
+    """Leave out what runs elsewhere, and limit each test."""
     elsewhere = [item for item in items if runs_on_the_pi(item.path)]
     if elsewhere:
         items[:] = [item for item in items if item not in set(elsewhere)]
@@ -151,9 +163,6 @@ def pytest_collection_modifyitems(config, items):
         if needs and not item.get_closest_marker("timeout"):
             # Without its fixtures: the first board may wait for its image.
             item.add_marker(pytest.mark.timeout(600, func_only=True))
-        # All notebooks use one board; the tests of one file share theirs.
-        notebook = item.path.suffix == ".ipynb"
-        item.add_marker(pytest.mark.xdist_group("notebooks" if notebook else item.path.stem))
 
 
 def runs_on_the_pi(path):
