@@ -34,7 +34,7 @@ lab: setup
 
 test: images
 	@$(PYTEST) $(WITHOUT_BOARD)
-	@$(PYTEST) --numprocesses=2 --dist=loadfile --durations=25 \
+	@$(PYTEST) --numprocesses=2 --dist=loadfile --no-loadscope-reorder --durations=25 \
 		--nbval-lax --nbval-current-env tests/board tests/browser notebooks
 
 # The images of the tests, side by side: each keeps one processor busy for minutes. A test whose

@@ -140,12 +140,25 @@ def pi(suffix):
     VirtualMachine(name).down()
 
 
+LONGEST = {
+    "tests/board/test_undo_torture.py": 0,
+    "notebooks": 1,
+    "tests/board/test_pi_notebooks.py": 2,
+}
+"""What comes first, so that no process is left with minutes of it at the end."""
+
+
+def scope(nodeid):
+    """What runs in one process: the tests of a file, and all notebooks, which use one board."""
+    file = nodeid.partition("::")[0]
+    return "notebooks" if file.endswith(".ipynb") else file
+
+
 class FileScheduling(LoadScopeScheduling):
-    """One process for the tests of a file, and one for all notebooks, which use one board."""
+    """Gives each process one scope after the other."""
 
     def _split_scope(self, nodeid):
-        file = nodeid.partition("::")[0]
-        return "notebooks" if file.endswith(".ipynb") else file
+        return scope(nodeid)
 
 
 def pytest_xdist_make_scheduler(config, log):
@@ -153,11 +166,12 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave out what runs elsewhere, and limit each test."""
+    """Leave out what runs elsewhere, begin with what takes longest, and limit each test."""
     elsewhere = [item for item in items if runs_on_the_pi(item.path)]
     if elsewhere:
         items[:] = [item for item in items if item not in set(elsewhere)]
         config.hook.pytest_deselected(items=elsewhere)
+    items.sort(key=lambda item: LONGEST.get(scope(item.nodeid), len(LONGEST)))
     for item in items:
         needs = {"board", "pi"} & set(getattr(item, "fixturenames", ()))
         if needs and not item.get_closest_marker("timeout"):
