@@ -30,6 +30,14 @@ class Plan:
     harmless, and it must work after any part of ``apply``. The files ``backup`` are saved
     before the change and put back before ``undo`` runs. A ``persistent`` change survives a
     reboot.
+
+    Raises :class:`TuningError` for a ``backup`` in /proc or /sys, where no file can be replaced:
+    there ``undo`` has to write the old value.
+
+    >>> Plan("vm", "echo 10 >/proc/sys/vm/swappiness", ":", backup=("/proc/sys/vm/swappiness",))
+    Traceback (most recent call last):
+    ...
+    labkit.errors.TuningError: /proc/sys/vm/swappiness cannot be put back from a copy; ...
     """
 
     resource: str
@@ -37,6 +45,14 @@ class Plan:
     undo: str
     backup: tuple[str, ...] = ()
     persistent: bool = False
+
+    def __post_init__(self) -> None:
+        for path in self.backup:
+            if path.startswith(("/proc/", "/sys/")):
+                raise TuningError(
+                    f"{path} cannot be put back from a copy",
+                    expected="files on a disk as backup, and an undo that writes the old value",
+                )
 
 
 def write_command(value: object, path: str) -> str:
