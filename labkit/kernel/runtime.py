@@ -73,7 +73,7 @@ class Runtime:
     def value(self, key: str) -> str | None:
         """The value for the ``key`` of a check as text; ``None`` where it is not known.
 
-        A key is one of ``_VALUES``, ``hwcap.NAME`` or ``cgroup.CONTROLLER``. Raises
+        A key is a field with a single value, ``hwcap.NAME`` or ``cgroup.CONTROLLER``. Raises
         :class:`KeyError` for another key; :func:`is_runtime_key` is the test for that.
         """
         kind, _, name = key.partition(".")

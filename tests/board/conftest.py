@@ -167,10 +167,8 @@ def pytest_xdist_make_scheduler(config, log):
 
 def pytest_collection_modifyitems(config, items):
     """Leave out what runs elsewhere, begin with what takes longest, and limit each test."""
-    elsewhere = [item for item in items if runs_on_the_pi(item.path)]
-    if elsewhere:
-        items[:] = [item for item in items if item not in set(elsewhere)]
-        config.hook.pytest_deselected(items=elsewhere)
+    config.hook.pytest_deselected(items=[item for item in items if runs_on_the_pi(item.path)])
+    items[:] = [item for item in items if not runs_on_the_pi(item.path)]
     items.sort(key=lambda item: LONGEST.get(scope(item.nodeid), len(LONGEST)))
     for item in items:
         needs = {"board", "pi"} & set(getattr(item, "fixturenames", ()))
@@ -181,4 +179,5 @@ def pytest_collection_modifyitems(config, items):
 
 def runs_on_the_pi(path):
     """Whether it is a notebook that test_pi_notebooks.py runs and compares."""
-    return path.suffix == ".ipynb" and PLATFORMS.get(f"{path.parent.name}/{path.stem}")
+    platform = PLATFORMS.get(f"{path.parent.name}/{path.stem}")
+    return path.suffix == ".ipynb" and platform == "raspberry-pi-5"
