@@ -30,7 +30,8 @@ exec {never}<> <(:)
 } 2>/dev/null
 wait "$run"
 printf %s "$samples"
-journalctl --sync 2>/dev/null
+# journalctl itself waits for ever where the journal does not answer.
+timeout 10 journalctl --sync 2>/dev/null
 journalctl -qb -o cat -u "$name" --since "@$start" 2>/dev/null | while IFS= read -r line; do
     echo "@@labkit journal $line"
 done
