@@ -60,8 +60,8 @@ def memory(
 
 def _mark_end(axes: Axes, run: pd.DataFrame, colour: str) -> None:
     # The kernel frees the memory of a killed program while it is still sampled: these last
-    # samples are small and do not show where it was killed.
-    last = run[run["mib"] >= run["mib"].max() / 2].iloc[-1]
+    # samples do not show where it was killed.
+    last = run[run["mib"] >= run["mib"].max() * 0.9].iloc[-1]
     axes.plot(last["seconds"], last["mib"], "X", color=colour, markersize=10)
 
 
@@ -76,4 +76,5 @@ def _draw_limit(axes: Axes, name: str, limit: float) -> None:
         ha="right",
         fontsize=8,
         color="0.3",
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
     )

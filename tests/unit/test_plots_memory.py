@@ -6,7 +6,9 @@ import pytest
 from labkit.display import EMULATED_NOTE
 from labkit.plots import memory
 
-KILLED = pd.DataFrame({"label": "max", "seconds": [0.0, 1, 2, 2.2], "mib": [0.0, 64, 128, 0.1]})
+KILLED = pd.DataFrame(
+    {"label": "max", "seconds": [0.0, 1, 2, 2.1, 2.2], "mib": [0.0, 64, 128, 84, 0.1]}
+)
 SLOWED = pd.DataFrame({"label": "high", "seconds": [0.0, 2, 8], "mib": [0.0, 128, 140]})
 SAMPLES = pd.concat([KILLED, SLOWED])
 
@@ -24,7 +26,7 @@ def crosses(plot):
 def test_each_run_is_a_line_of_its_own_colour_and_style(plot, figure_texts):
     (axes,) = plot.figure.axes
     first, second = (line for line in axes.lines if line.get_label() in ("max", "high"))
-    assert first.get_xydata().tolist() == [[0, 0], [1, 64], [2, 128], [2.2, 0.1]]
+    assert first.get_xydata().tolist() == [[0, 0], [1, 64], [2, 128], [2.1, 84], [2.2, 0.1]]
     assert second.get_xydata().tolist() == [[0, 0], [2, 128], [8, 140]]
     assert first.get_color() != second.get_color()
     assert first.get_linestyle() != second.get_linestyle()
