@@ -21,7 +21,7 @@ NOTEBOOKS = [name for name, platform in PLATFORMS.items() if platform == "raspbe
 # These belong to the display and not to the result; nbval ignores them too.
 IGNORED = ("execution_count", "metadata", "output_type", "name")
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
 
 
 @pytest.fixture(scope="module")
