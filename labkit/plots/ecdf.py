@@ -27,6 +27,8 @@ def ecdf(values: pd.DataFrame, *, axis: str, emulated: bool) -> Plot:
     >>> ecdf(two, axis="lateness (ms)", emulated=True).alt
     'Cumulative shares of lateness (ms). a: half at most 1, all at most 4.'
     """
+    from matplotlib.ticker import LogLocator
+
     figure = new_figure(height=4.2, emulated=emulated)
     axes = figure.subplots()
     texts = []
@@ -44,7 +46,9 @@ def ecdf(values: pd.DataFrame, *, axis: str, emulated: bool) -> Plot:
         median = curve.iloc[(len(curve) - 1) // 2]
         texts.append(f"{label}: half at most {median:.3g}, all at most {curve.iloc[-1]:.3g}.")
     axes.set_xscale("log")
-    axes.xaxis.set_major_formatter("{x:g}")  # 0.1, not a power of ten
+    axes.xaxis.set_minor_locator(LogLocator(subs=(2, 5), numticks=99))
+    for set_formatter in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+        set_formatter("{x:g}")  # 0.1, not a power of ten
     axes.set_xlabel(axis)
     axes.set_ylabel("share of the wake-ups")
     axes.set_ylim(0, 1.02)

@@ -41,6 +41,16 @@ def test_the_axes_are_labelled_and_the_alternative_text_has_the_numbers():
     assert plot.png()[:4] == b"\x89PNG"
 
 
+@pytest.mark.parametrize("largest", [2.0, 9.0, 500.0])
+def test_the_numbers_of_the_axis_are_no_powers_of_ten(largest):
+    frame = pd.DataFrame({"label": "a", "value": [0.3, 1.0, largest]})
+    (axes,) = ecdf(frame, axis="late by (ms)", emulated=False).figure.axes
+    axes.figure.draw_without_rendering()
+    texts = [text.get_text() for text in axes.get_xticklabels(which="both")]
+    assert {"0.5", "1", "2"} <= set(texts)
+    assert not any("10^" in text for text in texts)
+
+
 def test_three_values_have_the_second_as_their_median():
     frame = pd.DataFrame({"label": "a", "value": [1.0, 2.0, 4.0]})
     plot = ecdf(frame, axis="late by (ms)", emulated=True)
