@@ -30,7 +30,8 @@ _POWER_OFF = re.compile(rb"reboot: (Power down|Restarting system|System halted)"
 
 # QEMU 7.2 finds translated code by its virtual address. Where the guest randomizes addresses, each
 # process has its programs and libraries translated anew: some 10 000 blocks a command (`info jit`
-# of QEMU's monitor), 3 with this parameter, and a command takes half the time.
+# of QEMU's monitor), 3 with this parameter, and a command takes half the time. It comes first:
+# what follows a `--` in cmdline.txt is for init.
 _SAME_ADDRESSES = "norandmaps"
 
 
@@ -39,13 +40,14 @@ def hardware(recipe: VirtualSpec, image: Image, boot: BootConfig | None) -> list
 
     ``boot`` is the result of the emulated firmware, or None where the platform has none.
     """
+    command_line = boot.command_line if boot else recipe.command_line
     firmware_disk = ("-device", "virtio-blk-pci,drive=firmware,romfile=") if boot else ()
     return [
         *("-M", recipe.machine, "-accel", "tcg,thread=multi"),
         *("-cpu", recipe.cpu, "-smp", str(recipe.cpus), "-m", str(recipe.memory)),
         *("-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"),
         *("-kernel", str(image.directory / "kernel"), "-initrd", str(image.directory / "initrd")),
-        *("-append", f"{boot.command_line if boot else recipe.command_line} {_SAME_ADDRESSES}"),
+        *("-append", f"{_SAME_ADDRESSES} {command_line}"),
         *("-device", "virtio-blk-pci,drive=disk,romfile="),
         *firmware_disk,
         *("-device", "virtio-net-pci,netdev=net,romfile="),

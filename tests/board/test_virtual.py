@@ -56,6 +56,12 @@ def test_the_board_is_among_the_machines(board, board_name):
     assert board.address == f"lab@127.0.0.1:{machine.port}"
 
 
+def test_a_program_lies_at_the_same_addresses_in_each_process(board):
+    assert board.read("/proc/sys/kernel/randomize_va_space") == "0\n"
+    first, second = (board.check("grep stack /proc/self/maps").stdout for _ in range(2))
+    assert first == second
+
+
 def test_a_reset_brings_a_new_disk_and_the_right_time(board, board_name):
     port = VirtualMachine(board_name).port
     board.write("/home/lab/mark", "was here\n")
